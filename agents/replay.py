@@ -1,0 +1,48 @@
+"""Reading authored text again: which token opened which unit, in which state; for loop, validator and training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agents.units import UnitRule
+
+
+@dataclass(frozen=True)
+class Read:
+    """One token (or character) as a rule reads it."""
+
+    span: int
+    """Index of the span it is in."""
+    token: int
+    """Index within the span."""
+    state: int
+    """The rule's state before it."""
+    opens: bool
+    unit: int
+    """Index of the unit it belongs to."""
+
+
+@dataclass
+class Reader:
+    """Follows a rule through spans."""
+
+    rule: UnitRule
+    state: int = 0
+    unit: int = -1
+    """Index of the last unit opened; -1 before the first token."""
+    spans: int = 0
+
+    def read(self, steps: Sequence[str]) -> Iterator[Read]:
+        """Reads one more span: its tokens' surfaces, or its text character by character."""
+        for token, piece in enumerate(steps):
+            before = self.state
+            opens, self.state = self.rule.step(before, piece)
+            self.unit += opens
+            yield Read(self.spans, token, before, opens, self.unit)
+        self.spans += 1
+
+    def skip(self, steps: Sequence[str]) -> None:
+        """Reads one more span without looking."""
+        for _ in self.read(steps):
+            pass

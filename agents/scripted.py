@@ -1,0 +1,135 @@
+"""Agents that write from a script: for tests, controls, and as a third voice in an episode."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from agents.contract import AgentError, Span, Turn, View, joined_text
+from agents.units import RULES
+
+END = "{end}"
+"""In a script: the solution ends here."""
+
+Writer = Callable[[View, str, Turn], str]
+"""(view, text so far, turn) -> what to write next; ``{end}`` in it ends the solution."""
+
+
+def fit(text: str, turn: Turn) -> str:
+    """Cuts ``text`` to what the turn allows: whole units that the author holds, within the budget (in words).
+
+    After another author it must open a unit; a space is put before it where that makes it open.
+    Raises ValueError where it cannot open.
+    """
+    if text and turn.opening and not turn.rule.step(turn.state, text[0])[0]:
+        if not turn.rule.step(turn.state, " ")[0]:
+            raise ValueError(f"{text[:40]!r} does not open a {turn.rule.name}, with or without a space before it")
+        text = " " + text
+    state, unit = turn.state, turn.unit
+    for at, character in enumerate(text):
+        opens, state = turn.rule.step(state, character)
+        if opens and not turn.holds(unit):
+            text = text[:at]
+            break
+        unit += opens
+    starts = RULES["word"].openings(text)
+    return text[: starts[turn.budget]] if len(starts) > turn.budget else text
+
+
+class _ScriptSeat:
+    """A script's place in one episode: gives `_next` the chance to write, and fits what it says to the turn."""
+
+    def __init__(self, view: View):
+        self._view = view
+        self._read: list[Span] = []
+
+    def _next(self, turn: Turn) -> str:
+        raise NotImplementedError
+
+    def read(self, span: Span) -> None:
+        self._read.append(span)
+
+    async def write(self, turn: Turn) -> Span:
+        text, end, _ = self._next(turn).partition(END)
+        try:
+            fitted = fit(text, turn)
+        except ValueError as error:
+            raise AgentError(f"{self._view.author}: {error}") from None
+        whole = fitted.removeprefix(" ") == text.removeprefix(" ")
+        span = Span(self._view.author, fitted, ended=bool(end) and whole)
+        if not fitted and not span.ended:
+            raise AgentError(f"{self._view.author}: it wrote nothing and did not end the solution")
+        self._read.append(span)
+        turn.emit(span.data)
+        return span
+
+    def leave(self) -> None:
+        self._read.clear()
+
+    def record(self) -> dict[str, Any]:
+        return {}
+
+
+class _FunctionSeat(_ScriptSeat):
+    def __init__(self, writer: Writer, view: View):
+        super().__init__(view)
+        self._writer = writer
+
+    def _next(self, turn: Turn) -> str:
+        return self._writer(self._view, joined_text(self._read), turn)
+
+
+class Scripted:
+    """An agent that writes what a function of (view, text so far, turn) gives it."""
+
+    deterministic = True
+    gives_logprobs = False
+    conditions_on_opening = False
+
+    def __init__(self, writer: Writer, source: str = "function"):
+        self._writer, self._source = writer, source
+
+    def sit(self, view: View) -> _FunctionSeat:
+        return _FunctionSeat(self._writer, view)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "script", "source": self._source}
+
+
+class _RecitingSeat(_ScriptSeat):
+    def __init__(self, script: str, view: View):
+        super().__init__(view)
+        self._script, self._finite, _ = script.partition(END)
+        self._at = 0
+
+    def _next(self, turn: Turn) -> str:
+        rest = self._script[self._at :]
+        if self._finite:
+            return rest + END
+        return rest or self._script
+
+    async def write(self, turn: Turn) -> Span:
+        span = await super().write(turn)
+        rest = self._script[self._at :] or self._script
+        spaced = span.text.startswith(" ") and not rest.startswith(" ")
+        self._at = len(self._script) - len(rest) + len(span.text) - spaced
+        return span
+
+
+class Reciting:
+    """An agent that recites a text as its turns allow; from the start again when it is used up, unless ``{end}``."""
+
+    deterministic = True
+    gives_logprobs = False
+    conditions_on_opening = False
+
+    def __init__(self, script: str):
+        if not script.replace(END, "").strip():
+            raise AgentError("script: needs some text to write")
+        self._script = script
+
+    def sit(self, view: View) -> _RecitingSeat:
+        return _RecitingSeat(self._script, view)
+
+    def describe(self) -> dict[str, Any]:
+        return {"kind": "script", "source": f"script:{self._script}"}

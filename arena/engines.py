@@ -1,0 +1,49 @@
+"""The reference engine: the reference loop over a list of jobs, one after the other."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterable, Iterator, Mapping
+
+from agents.contract import Agent, View
+from arena.episode import Episode
+from arena.jobs import Job, episode_of
+from arena.reference import play
+
+
+class ReferenceEngine:
+    """Plays one episode at a time with `arena.reference`. Slow, plain, and the judge of the others."""
+
+    def __init__(self, agents: Mapping[str, Agent], *, seed: int, limit: int):
+        """``limit`` is the maximum length of a solution in written tokens."""
+        if limit < 1:
+            raise ValueError(f"the limit must be at least 1 token, not {limit}")
+        self.agents, self.seed, self.limit = dict(agents), seed, limit
+
+    def episodes(self, jobs: Iterable[Job]) -> Iterator[Episode]:
+        for job in jobs:
+            yield asyncio.run(self.play(job))
+
+    async def play(self, job: Job) -> Episode:
+        """Plays one job: seats its agents, lets them take turns, and puts the episode together."""
+        began = time.perf_counter()
+        seats = {}
+        try:
+            for name in job.names:
+                others = tuple(other for other in job.names if other != name)
+                seats[name] = self.agents[name].sit(View(job.problem.question, name, others))
+            played = await play(
+                seats,
+                job.policy,
+                job.chance(self.seed),
+                limit=self.limit,
+                p=job.policy.p_at(job.step),
+                prefix=job.prefix,
+            )
+            views = {name: seat.record() for name, seat in seats.items()}
+        finally:
+            for seat in seats.values():
+                seat.leave()
+        seconds = time.perf_counter() - began
+        return episode_of(job, played, seed=self.seed, limit=self.limit, seconds=seconds, views=views)

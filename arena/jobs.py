@@ -1,0 +1,97 @@
+"""What an engine is asked for, and what it gives: episodes for (problem, sample, prefix) under a policy."""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import metadata
+from typing import Any, Protocol
+
+from agents.chance import Chance, episode_key
+from agents.contract import Span
+from arena.episode import Episode, assemble, episode_id, merged
+from arena.policy import Call, OnDemand, Policy
+from arena.reference import Played
+from arena.tasks import Problem
+
+
+@dataclass(frozen=True)
+class Job:
+    """One episode to be played."""
+
+    problem: Problem
+    sample: int
+    policy: Policy
+    names: tuple[str, ...]
+    """The agents that sit down, in the order of the pair."""
+    condition: str = "team"
+    step: int | None = None
+    prefix: tuple[Span, ...] = ()
+    parent_id: str | None = None
+    prefix_units: int | None = None
+
+    @property
+    def id(self) -> str:
+        return episode_id(self.problem.id, self.sample, self.condition, self.step)
+
+    def chance(self, seed: int) -> Chance:
+        """The episode's coins and draws under a run's seed: the same in every condition, so that runs are coupled."""
+        return Chance(seed, episode_key(self.problem.id, self.sample))
+
+
+class Engine(Protocol):
+    """Plays jobs. Every engine gives the same episodes (HANDOFF.md, section 6)."""
+
+    def episodes(self, jobs: Iterable[Job]) -> Iterator[Episode]:
+        """Ungraded episodes, in any order."""
+        ...
+
+
+def episode_of(
+    job: Job, played: Played, *, seed: int, limit: int, seconds: float, views: Mapping[str, dict[str, Any]]
+) -> Episode:
+    """The stored form of what was played."""
+    text, records = assemble(merged(played.spans))
+    for record in records[: len(job.prefix)]:
+        record.logprobs = record.end_logprob = None  # nobody acts in a prefix
+    on_demand, called = isinstance(job.policy.schedule, OnDemand), isinstance(job.policy.schedule, Call)
+    return Episode(
+        id=job.id,
+        problem_id=job.problem.id,
+        sample=job.sample,
+        question=job.problem.question,
+        text=text,
+        spans=records,
+        authors=list(job.names),
+        policy=str(job.policy),
+        seed=seed,
+        ended=played.ended,
+        error=played.error,
+        limit=limit,
+        condition=job.condition,
+        p=job.policy.p_at(job.step),
+        step=job.step,
+        parent_id=job.parent_id,
+        prefix_units=job.prefix_units,
+        prefix_spans=None if job.prefix_units is None else len(job.prefix),
+        pens=[list(pen) for pen in played.pens] if on_demand else None,
+        assigned=list(played.units) if called else None,
+        difficulty=job.problem.steps,
+        views={name: dict(view) for name, view in views.items()},
+        timings={"seconds": round(seconds, 6)},
+        versions=versions(),
+    )
+
+
+@lru_cache(maxsize=1)
+def versions() -> dict[str, str]:
+    """What made the episodes: versions of this package, Python and the libraries that compute."""
+    found = {"python": platform.python_version()}
+    for name in ("tandem-arena", "torch", "transformers", "tokenizers", "math-verify"):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            found[name] = "not installed"
+    return found

@@ -1,0 +1,92 @@
+"""The reference loop: one episode at a time, slow and plain. It is the judge of every faster engine.
+
+Who writes next is asked unit by unit (`Policy`); the author writes a turn (`Seat.write`); the others read it. That is
+all there is: the distribution of a handoff is in `agents.language_model` and `agents.distribution`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from agents.chance import Chance
+from agents.contract import AgentError, Seat, Span, Turn
+from agents.replay import Reader
+from arena.policy import Policy, Situation
+
+
+@dataclass(frozen=True)
+class Played:
+    """What came of one episode."""
+
+    spans: list[Span]
+    ended: str
+    """"end" (an author ended it), "limit" (length), "context" (an agent's view is full) or "error"."""
+    error: str | None = None
+    """Why it failed, by the name of the agent that failed."""
+    pens: tuple[tuple[int, str], ...] = ()
+    """On demand: (first unit, name) of each change of the pen."""
+    units: tuple[int, ...] = ()
+    """Index of the author of each unit, as the schedule assigned them."""
+
+
+async def play(
+    seats: Mapping[str, Seat],
+    policy: Policy,
+    chance: Chance,
+    *,
+    limit: int,
+    p: float | None = None,
+    prefix: Sequence[Span] = (),
+) -> Played:
+    """Plays one episode to its end. ``seats`` are in the order of the pair; ``limit`` counts written tokens.
+
+    A prefix is read by everybody, also by those who wrote it; nobody acts in it.
+    """
+    names = tuple(seats)
+    pens: list[tuple[int, str]] = []
+    now = Situation(names, chance.coin, p, pens)
+    reader = Reader(policy.rule)
+    spans: list[Span] = []
+    for span in prefix:
+        reader.skip(span.steps())
+        for seat in seats.values():
+            seat.read(span)
+        spans.append(span)
+    written = sum(span.written for span in spans)
+
+    def result(ended: str, error: str | None = None) -> Played:
+        units = tuple(policy.schedule.author(u, now) for u in range(reader.unit + 1))
+        return Played(spans, ended, error, tuple(pens), units)
+
+    while written < limit:
+        unit = reader.unit + 1
+        index = policy.schedule.author(unit, now)
+        author = names[index]
+        turn = Turn(
+            rule=policy.rule,
+            state=reader.state,
+            unit=unit,
+            position=written,
+            holds=lambda u, index=index: policy.schedule.author(u, now) == index,  # type: ignore[misc]
+            chance=chance,
+            budget=limit - written,
+            opening=bool(spans) and (len(spans) == len(prefix) or spans[-1].author != author),
+        )
+        try:
+            span = await seats[author].write(turn)
+        except AgentError as error:
+            return result("error", str(error))
+        reader.skip(span.steps())
+        spans.append(span)
+        written += span.written
+        for name, seat in seats.items():
+            if name != author:
+                seat.read(span)
+        if span.asks:
+            pens.append((reader.unit + 1, span.asks))
+        if span.ended:
+            return result("end")
+        if span.written == 0 and span.end_logprob is None:
+            return result("context")
+    return result("limit")

@@ -1,0 +1,123 @@
+"""Episodes and summaries for people: in colour on a terminal, with marks where there is no colour.
+
+Text of models and people is never taken as markup or control codes: what would move a cursor or turn the direction of
+writing is shown as a visible stand-in.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from arena.episode import Episode
+
+COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
+
+
+def visible(text: str) -> str:
+    """The text with every control and direction character replaced by a visible one; newlines stay."""
+    return "".join(_stand_in(c) if c != "\n" else c for c in text)
+
+
+def _stand_in(character: str) -> str:
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    category = unicodedata.category(character)
+    if category in ("Cc", "Cs") or character in "\u2028\u2029" or (category == "Cf" and character != "\u200d"):
+        return f"<U+{code:04X}>"
+    return character
+
+
+def colour_of(name: str, names: list[str]) -> str:
+    return COLOURS[names.index(name) % len(COLOURS)]
+
+
+def episode_text(episode: Episode, colour: bool) -> Text:
+    """The solution with its authors: by colour, or with ``[author]`` before each turn where there is none."""
+    out = Text()
+    for number, span in enumerate(episode.spans):
+        words = visible(episode.text[span.start : span.end])
+        frozen = number < (episode.prefix_spans or 0)
+        if colour:
+            out.append(words, style=colour_of(span.author, episode.authors) + (" dim" if frozen else ""))
+        elif words:
+            out.append(f"[{visible(span.author)}{' (prefix)' if frozen else ''}]{words}")
+    return out
+
+
+def show_episode(console: Console, episode: Episode) -> None:
+    """Prints one episode: question, solution with its authors, verdict."""
+    colour = console.color_system is not None
+    console.print(Text(visible(f"{episode.id}  {episode.policy}"), style="dim"), soft_wrap=True)
+    console.print(Text(visible(episode.question), style="bold"), soft_wrap=True)
+    if colour:
+        legend = Text()
+        for name in episode.authors:
+            legend.append(f"{visible(name)} ", style=colour_of(name, episode.authors))
+        console.print(legend)
+    console.print(episode_text(episode, colour), soft_wrap=not console.is_terminal)
+    grade = episode.grade or {}
+    mark = {"correct": "right", "wrong": "wrong"}.get(grade.get("verdict", ""), "unreadable")
+    style = {"right": "green", "wrong": "red"}.get(mark, "yellow")
+    said = visible(str(grade.get("answer") or "no answer"))[:80]
+    end = "" if episode.ended == "end" else f"; ended by {episode.ended}"
+    if episode.error:
+        end += f": {visible(episode.error)}"
+    console.print(
+        Text(f"=> {said} is {mark} ({visible(str(grade.get('reason', '')))}){end}", style=style), soft_wrap=True
+    )
+    console.print()
+
+
+def summary_table(summaries: Mapping[str, Mapping[str, Any]]) -> Table:
+    """One row a condition."""
+    table = Table(box=None, pad_edge=False)
+    heads = (
+        "condition",
+        "episodes",
+        "accuracy",
+        "95% interval",
+        "unreadable",
+        "jargon",
+        "handoffs",
+        "words by",
+        "tokens/s",
+    )
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="left" if number in (0, 7) else "right")
+    for condition, s in summaries.items():
+        low, high = s["accuracy_ci95"]
+        share = ", ".join(f"{visible(name)} {part:.0%}" for name, part in s["author_share"].items())
+        cells = (
+            visible(condition),
+            str(s["episodes"]),
+            f"{s['accuracy']:.1%}",
+            f"{low:.1%} to {high:.1%}",
+            str(s["unreadable"]),
+            f"{s['jargon_rate']:.1%}",
+            f"{s['handoffs_per_episode']:.1f}",
+            share,
+            f"{s['tokens_per_second']:.0f}",
+        )
+        table.add_row(*map(Text, cells))
+    return table
+
+
+def plain_summary(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """The same as lines, for pipes and logs."""
+    lines = []
+    for condition, s in summaries.items():
+        low, high = s["accuracy_ci95"]
+        share = ", ".join(f"{visible(name)} {part:.1%}" for name, part in s["author_share"].items())
+        lines.append(
+            f"{visible(condition)}: episodes {s['episodes']}, accuracy {s['accuracy']:.3f} [{low:.3f}, {high:.3f}], "
+            f"unreadable {s['unreadable']}, jargon {s['jargon_rate']:.3f}, handoffs {s['handoffs_per_episode']:.1f}, "
+            f"words by {share or 'nobody'}, tokens/s {s['tokens_per_second']:.0f}"
+        )
+    return lines

@@ -1,0 +1,208 @@
+"""A run as a folder: resolved config, append-only episodes and metrics, a summary, Parquet on close.
+
+A line is written with one system call and ends in a newline, so a kill at any byte leaves at most one torn line at the
+end. Opening the run again drops it; the episode it belonged to is owed again. A folder belongs to one configuration
+and, while it is written, to one process.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import tomllib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from arena.episode import Episode, EpisodeError
+
+
+class StoreError(ValueError):
+    """The folder cannot be used as asked; the message names it and the fix."""
+
+
+def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """(line number, parsed line) of a JSON lines file; a line that cannot be read comes as an EpisodeError.
+
+    A last line without a newline is a torn one and is left out.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if not line.endswith(b"\n"):
+                return
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                yield number, EpisodeError(f"not JSON: {error}")
+
+
+def read_episodes(run: Path) -> Iterator[Episode]:
+    """The episodes of a run's folder (or of an episodes file), in the order in which they were written."""
+    path = run / "episodes.jsonl" if run.is_dir() else run
+    if not path.is_file():
+        raise StoreError(f"{run}: there is no episodes.jsonl; name the folder of a run")
+    for number, given in read_lines(path):
+        try:
+            if not isinstance(given, dict):
+                raise EpisodeError(str(given))
+            yield Episode.from_dict(given)
+        except EpisodeError as error:
+            raise StoreError(f"{path}:{number}: {error}") from None
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all, also if the machine stops."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+class Lines:
+    """An append-only JSON lines file that begins by dropping a torn last line."""
+
+    def __init__(self, path: Path):
+        self.path = path
+        self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        self.dropped = self._drop_torn_line()
+
+    def _drop_torn_line(self) -> int:
+        """Bytes dropped. Only the part behind the last newline can be torn."""
+        size = end = os.fstat(self._file).st_size
+        while end:
+            start = max(0, end - 65536)
+            newline = os.pread(self._file, end - start, start).rfind(b"\n")
+            if newline >= 0:
+                end = start + newline + 1
+                break
+            end = start
+        if end < size:
+            os.ftruncate(self._file, end)
+        return size - end
+
+    def append(self, lines: Iterable[bytes]) -> None:
+        """Writes whole lines, durably. After a failed write (a full disk) the file ends where it ended before."""
+        data = b"".join(lines)
+        before = os.fstat(self._file).st_size
+        try:
+            view = memoryview(data)
+            while view:
+                view = view[os.write(self._file, view) :]
+            os.fsync(self._file)
+        except OSError:
+            os.ftruncate(self._file, before)
+            raise
+
+    def close(self) -> None:
+        os.close(self._file)
+
+
+class Run:
+    """A run's folder, open for writing."""
+
+    def __init__(self, folder: Path, config: dict[str, Any], *, resume: bool = False):
+        """Makes the folder, or with ``resume`` goes on with it. Raises StoreError if it holds something else."""
+        self.folder = folder
+        if folder.exists() and not folder.is_dir():
+            raise StoreError(f"--out {folder}: is a file; name a folder")
+        started = (folder / "config.toml").exists()
+        if not started and folder.is_dir() and any(not p.name.startswith(".") for p in folder.iterdir()):
+            raise StoreError(f"--out {folder}: holds other files; choose an empty or a new folder")
+        if started and not resume:
+            raise StoreError(
+                f"--out {folder}: holds a run already; add --resume to go on with it, or choose another folder"
+            )
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise StoreError(f"--out {folder}: {error.strerror}") from None
+        self._lock = self._take_lock()
+        try:
+            self._settle_config(config, started)
+        except BaseException:
+            os.close(self._lock)
+            raise
+        self._episodes = Lines(folder / "episodes.jsonl")
+        self._metrics = Lines(folder / "metrics.jsonl")
+        self.ids: set[str] = {episode.id for episode in read_episodes(folder)}
+        """Ids of the episodes that are stored: the others are owed."""
+
+    def _take_lock(self) -> int:
+        lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(lock)
+            raise StoreError(f"--out {self.folder}: another process is writing this run") from None
+        return lock
+
+    def _settle_config(self, config: dict[str, Any], started: bool) -> None:
+        path = self.folder / "config.toml"
+        if not started:
+            import tomli_w
+
+            replace_file(path, tomli_w.dumps(config).encode())
+            return
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+        if differences := list(differing(found, config)):
+            shown = "; ".join(differences[:5])
+            raise StoreError(
+                f"--resume: {self.folder} was made with another configuration: {shown}; choose another --out"
+            )
+
+    def append(self, *episodes: Episode) -> None:
+        """Stores episodes, durably. Raises StoreError, and stores nothing, where one is stored already."""
+        for episode in episodes:
+            if episode.id in self.ids:
+                raise StoreError(f"episode {episode.id} is stored already")
+        self._episodes.append([episode.line() for episode in episodes])
+        self.ids |= {episode.id for episode in episodes}
+
+    def measure(self, **values: Any) -> None:
+        """Appends a line of metrics."""
+        self._metrics.append([(json.dumps(values) + "\n").encode()])
+
+    def episodes(self) -> Iterator[Episode]:
+        return read_episodes(self.folder)
+
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Writes the summary and the Parquet file."""
+        replace_file(self.folder / "summary.json", (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
+        from arena.parquet import write_parquet
+
+        write_parquet(self.folder)
+
+    def close(self) -> None:
+        self._episodes.close()
+        self._metrics.close()
+        os.close(self._lock)
+
+    def __enter__(self) -> Run:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def differing(before: dict[str, Any], now: dict[str, Any], path: str = "") -> Iterator[str]:
+    """The differences of two configurations, in words."""
+    for key in dict.fromkeys([*before, *now]):
+        a, b = before.get(key), now.get(key)
+        if isinstance(a, dict) and isinstance(b, dict):
+            yield from differing(a, b, f"{path}{key}.")
+        elif a != b:
+            yield f"{path}{key} was {a!r}, is {b!r}"
