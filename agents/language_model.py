@@ -105,23 +105,24 @@ class LanguageModelSeat:
     def read(self, span: Span) -> None:
         """Same tokeniser: the ids pass straight through. Different: the text waits until this agent needs its view."""
         if span.token_ids is not None and span.tokeniser == self.agent.vocabulary.digest:
-            self._take_in()
+            self.take_in()
             self.ids += span.token_ids[: span.written]
         else:
             self._unread.append(span)
 
-    def _take_in(self) -> None:
-        """Encodes what others wrote since this agent's last token, in one go, once."""
+    def take_in(self) -> list[int]:
+        """The view's ids, after encoding what others wrote since this agent's last token: in one go, once."""
         if text := joined_text(self._unread):
             ids, exact = self.agent.encode(text)
             self.ids += ids
             self._inexact += not exact
         self._unread.clear()
+        return self.ids
 
     async def write(self, turn: Turn) -> Span:
         agent, rule, draws = self.agent, turn.rule, turn.chance
         table = agent.vocabulary.table(rule.name)
-        self._take_in()
+        self.take_in()
         state, unit, opening = turn.state, turn.unit, turn.opening and not rule.plain
         ids: list[int] = []
         logprobs: list[float] = []

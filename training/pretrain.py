@@ -104,6 +104,8 @@ class Options:
     """Test problems to measure the model on for its card; 0 leaves the figures out."""
     scale: float = 1.0
     """Multiplies every stage's steps: for a quick trial."""
+    only_measure: bool = False
+    """Leave the weights in --out as they are; measure them and write the card again."""
 
 
 def train_tokenizer() -> Any:
@@ -240,6 +242,12 @@ def main(options: Options) -> None:
 
     torch.set_num_threads(options.threads)
     recipe = RECIPES[options.model]
+    if options.only_measure:
+        from safetensors.torch import load_file
+
+        weights = load_file(options.out / "model.safetensors")
+        write_card(options, recipe, sum(tensor.numel() for tensor in weights.values()))
+        return
     tokenizer = train_tokenizer()
     model = build_model(recipe, tokenizer)
     print(f"{options.model}: {model.num_parameters():,} parameters, vocabulary {len(tokenizer)}", flush=True)
@@ -247,6 +255,25 @@ def main(options: Options) -> None:
     options.out.mkdir(parents=True, exist_ok=True)
     model.to(torch.bfloat16).save_pretrained(options.out)
     tokenizer.save_pretrained(options.out)
+    write_card(options, recipe, model.num_parameters())
+
+
+def write_card(options: Options, recipe: Recipe, size: int) -> None:
+    """Measures what was made and writes the model card beside it."""
+    from training.card import card, measure, measure_team
+
+    figures = measure(options.out, options.measure) if options.measure else []
+    if options.measure and options.model != "senior":
+        figures += measure_team(options.out, options.measure)
+    lines = [
+        f"- Llama, hidden size {recipe.hidden}, {recipe.layers} layer(s), {recipe.heads} heads of 32 "
+        f"({recipe.kv_heads} for keys and values), feed-forward {recipe.feed_forward}; seed {recipe.seed}."
+    ]
+    for number, stage in enumerate(recipe.stages, start=1):
+        styles = ", ".join(f"{share:.1%} {style}" for style, share in stage.styles.items())
+        lines.append(f"- Stage {number}: {stage.steps:,} steps of {stage.batch} at {stage.rate:g}; solutions {styles}.")
+    text = card(options.model, recipe.about, size, "\n".join(lines), figures)
+    (options.out / "README.md").write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":
