@@ -18,7 +18,8 @@ Writer = Callable[[View, str, Turn], str]
 def fit(text: str, turn: Turn) -> str:
     """Cuts ``text`` to what the turn allows: whole units that the author holds, within the budget (in words).
 
-    After another author it must open a unit; a space is put before it where that makes it open.
+    After another author it must open a unit; a space is put before it where that makes it open. White space at the
+    end is cut off where it belongs to the unit that follows, because nobody could open that unit any more.
     Raises ValueError where it cannot open.
     """
     if text and turn.opening and not turn.rule.step(turn.state, text[0])[0]:
@@ -33,7 +34,11 @@ def fit(text: str, turn: Turn) -> str:
             break
         unit += opens
     starts = RULES["word"].openings(text)
-    return text[: starts[turn.budget]] if len(starts) > turn.budget else text
+    text = text[: starts[turn.budget]] if len(starts) > turn.budget else text
+    state = turn.state
+    for character in text:
+        state = turn.rule.step(state, character)[1]
+    return text.rstrip() if state == turn.rule.empty else text
 
 
 class _ScriptSeat:
@@ -106,11 +111,12 @@ class _RecitingSeat(_ScriptSeat):
         rest = self._script[self._at :]
         if self._finite:
             return rest + END
-        return rest or self._script
+        return rest if rest.strip() else self._script
 
     async def write(self, turn: Turn) -> Span:
         span = await super().write(turn)
-        rest = self._script[self._at :] or self._script
+        rest = self._script[self._at :]
+        rest = rest if rest.strip() else self._script
         spaced = span.text.startswith(" ") and not rest.startswith(" ")
         self._at = len(self._script) - len(rest) + len(span.text) - spaced
         return span

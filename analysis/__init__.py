@@ -1,0 +1,1 @@
+"""Measures that need models or many runs, statistics, plots and reports over stored episodes."""

@@ -6,10 +6,10 @@ import asyncio
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from agents.contract import Agent, View
+from agents.contract import Agent, AgentError, Seat, View
 from arena.episode import Episode
 from arena.jobs import Job, episode_of
-from arena.reference import play
+from arena.reference import Played, play
 
 
 class ReferenceEngine:
@@ -28,21 +28,17 @@ class ReferenceEngine:
     async def play(self, job: Job) -> Episode:
         """Plays one job: seats its agents, lets them take turns, and puts the episode together."""
         began = time.perf_counter()
-        seats = {}
+        seats: dict[str, Seat] = {}
         try:
             for name in job.names:
                 others = tuple(other for other in job.names if other != name)
                 seats[name] = self.agents[name].sit(View(job.problem.question, name, others))
-            played = await play(
-                seats,
-                job.policy,
-                job.chance(self.seed),
-                limit=self.limit,
-                p=job.policy.p_at(job.step),
-                prefix=job.prefix,
-            )
-            views = {name: seat.record() for name, seat in seats.items()}
+            chance, p = job.chance(self.seed), job.policy.p_at(job.step)
+            played = await play(seats, job.policy, chance, limit=self.limit, p=p, prefix=job.prefix)
+        except AgentError as error:  # it could not even sit down: a failed episode is data too
+            played = Played(list(job.prefix), "error", str(error))
         finally:
+            views = {name: seat.record() for name, seat in seats.items()}
             for seat in seats.values():
                 seat.leave()
         seconds = time.perf_counter() - began
