@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, Protocol, runtime_checkable
 
 from agents.chance import Chance
@@ -46,9 +47,13 @@ class Span:
     surfaces: tuple[str, ...] | None = None
     """Of a stored span: its tokens as the unit rules read them, where they do not follow from ``pieces``."""
 
+    def __post_init__(self) -> None:
+        # Half a surrogate pair is no text: replaced at once, so that everybody reads the same.
+        object.__setattr__(self, "text", self.text.encode("utf-8", "replace").decode())
+
     @property
     def data(self) -> bytes:
-        return b"".join(self.pieces) if self.token_ids is not None else self.text.encode("utf-8", "replace")
+        return b"".join(self.pieces) if self.token_ids is not None else self.text.encode()
 
     @property
     def written(self) -> int:
@@ -136,5 +141,9 @@ class Agent(Protocol):
 
 
 def joined_text(spans: Sequence[Span]) -> str:
-    """The text of some spans in a row, for people and for readers with another tokeniser."""
-    return readable(b"".join(span.data for span in spans))
+    """The text of some spans in a row, for people and for readers with another tokeniser.
+
+    A character may be split over spans of one tokeniser, never over two tokenisers: the same as in a stored episode.
+    """
+    groups = groupby(spans, key=lambda span: span.tokeniser)
+    return "".join(readable(b"".join(span.data for span in group)) for _, group in groups)

@@ -61,8 +61,16 @@ class LanguageModel:
         }
 
     def prompt_ids(self, question: str) -> list[int]:
-        """The agent's own prompt in its own tokenisation, with the specials that its tokeniser adds."""
-        return list(self.tokenizer(self.prompt.replace("{question}", question)).input_ids)
+        """The agent's own prompt in its own tokenisation, with the specials that it names or its tokeniser adds.
+
+        A special token's name inside the question is text like any other: only the agent's own prompt may use it.
+        """
+        specials = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
+        if not any(token in question for token in specials):
+            return list(self.tokenizer(self.prompt.replace("{question}", question)).input_ids)
+        before, _, after = self.prompt.partition("{question}")
+        ids = list(self.tokenizer(before).input_ids) + self._plain(question)
+        return ids + list(self.tokenizer(after, add_special_tokens=False).input_ids)
 
     def encode(self, text: str) -> tuple[list[int], bool]:
         """Ids of text in the middle of a view, and whether they spell it to the byte.
@@ -70,16 +78,22 @@ class LanguageModel:
         A tokeniser that puts a space before its first word is asked behind an anchor that is then cut off; one that
         loses white space or case (WordPiece) cannot spell every text, and its ids are taken as they are.
         """
-        plain = list(self.tokenizer(text, add_special_tokens=False).input_ids)
+        plain = self._plain(text)
         wanted = text.encode("utf-8", "replace")
-        if b"".join(self.vocabulary.pieces[i] for i in plain) == wanted:
+        if self._spell(plain) == wanted:
             return plain, True
         for anchor in ("\n", "=", "a"):
-            head = list(self.tokenizer(anchor, add_special_tokens=False).input_ids)
-            both = list(self.tokenizer(anchor + text, add_special_tokens=False).input_ids)
-            if both[: len(head)] == head and b"".join(self.vocabulary.pieces[i] for i in both[len(head) :]) == wanted:
+            head, both = self._plain(anchor), self._plain(anchor + text)
+            if both[: len(head)] == head and self._spell(both[len(head) :]) == wanted:
                 return both[len(head) :], True
-        return plain, False
+        return [i for i in plain if i < len(self.vocabulary)], False
+
+    def _plain(self, text: str) -> list[int]:
+        """Ids without specials, also where the text spells one: ``</s>`` written by an author ends nothing."""
+        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
+
+    def _spell(self, ids: list[int]) -> bytes:
+        return b"".join(self.vocabulary.pieces[i] for i in ids if i < len(self.vocabulary))
 
     def boundary(self, unit: str, state: int) -> Tensor:
         """W and E in a state of a unit rule: bool of shape [V]."""

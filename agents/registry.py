@@ -77,18 +77,6 @@ def make_agent(config: AgentConfig) -> Agent:
     return agent
 
 
-def check_ours() -> None:
-    """Raises AgentError in a line if another project's package is imported as ``agents`` in place of this one."""
-    import agents
-
-    where = Path(agents.__file__ or "").resolve().parent
-    if where != Path(__file__).resolve().parent:
-        raise AgentError(
-            f"the name 'agents' is taken by another package ({where}); "
-            "install tandem-arena in an environment of its own"
-        )
-
-
 def defined_agents(given: list[str], tables: dict[str, Any]) -> dict[str, AgentConfig]:
     """Agents defined by ``[agents.NAME]`` tables and, over them, by ``NAME=ADDRESS`` texts. Raises AgentError."""
     out: dict[str, AgentConfig] = {}

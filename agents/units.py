@@ -58,6 +58,8 @@ class UnitRule(ABC):
     name: str
     states: tuple[str, ...]
     """Names of the states, by number. 0 is START: whatever comes opens unit 0."""
+    empty: int = -1
+    """The state in which the unit holds white space only, so that nothing opens; -1 for rules without one."""
     plain: bool = False
     """True where every token comes plainly from its author's whole distribution, also when the author changes."""
 
@@ -96,7 +98,6 @@ class _ClassRule(UnitRule):
     """
 
     gap: int
-    empty: int
 
     @abstractmethod
     def classify(self, character: str) -> str:
@@ -197,7 +198,7 @@ class Newlines(UnitRule):
 
     def step(self, state: int, piece: str) -> tuple[bool, int]:
         seen = max(state - 1, 0)
-        opens = state == self.start or (seen == self.count and piece != "")
+        opens = state == self.start or seen == self.count
         for kind in self.signature(piece):
             if kind == "n":
                 seen = min(seen + 1, self.count)

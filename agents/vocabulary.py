@@ -92,8 +92,9 @@ class Vocabulary:
 def vocabulary_of(tokenizer: Any, size: int, end_ids: Sequence[int] = ()) -> Vocabulary:
     """The vocabulary of a Hugging Face fast tokeniser.
 
-    ``size`` is the model's number of logits (padding ids beyond the tokeniser are never drawn); ``end_ids`` default to
-    the tokeniser's end-of-text token. Raises TokeniserError for a decoder of an unknown kind.
+    ``size`` is the model's number of logits: padding ids beyond the tokeniser are never drawn, tokens beyond the logits
+    (a pad token added later) do not exist. ``end_ids`` default to the tokeniser's end-of-text token. Raises
+    TokeniserError for a decoder of an unknown kind.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -101,13 +102,14 @@ def vocabulary_of(tokenizer: Any, size: int, end_ids: Sequence[int] = ()) -> Voc
     spec = json.loads(backend.to_str())
     to_bytes = _piece_reader(spec.get("decoder"))
     added = {int(token["id"]): token for token in spec.get("added_tokens", [])}
-    pieces = [b""] * max(size, len(tokenizer))
+    pieces = [b""] * size
     for token, index in tokenizer.get_vocab().items():
-        # Added tokens (specials, or words like <|im_end|>) stand for themselves, outside the decoder.
-        pieces[index] = token.encode() if index in added else to_bytes(token)
+        if index < size:
+            # Added tokens (specials, or words like <|im_end|>) stand for themselves, outside the decoder.
+            pieces[index] = token.encode() if index in added else to_bytes(token)
     specials = {index for index, token in added.items() if token["special"]} | set(tokenizer.all_special_ids)
     ends = list(end_ids) or ([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])
-    return Vocabulary(pieces, ends, sorted(specials | set(range(size, len(pieces)))))
+    return Vocabulary(pieces, [i for i in ends if i < size], [i for i in specials if i < size])
 
 
 def _piece_reader(decoder: dict[str, Any] | None) -> Callable[[str], bytes]:

@@ -52,8 +52,8 @@ _TEXT = re.compile(r"\\(?:text|textbf|textit|textrm|mathrm|mathbf|mbox)\s*\{([^{
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _FUNCTIONS = frozenset(
     (
-        "sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log ln lg exp sqrt frac min max gcd lcm det mod pi "
-        "and or inf infinity percent percentage pct"
+        "sin cos tan cot sec csc sinh cosh tanh arcsin arccos arctan log ln lg exp sqrt frac min max gcd lcm det mod "
+        "pi and or inf infinity percent percentage pct"
     ).split()
 )
 _SHORT_WORDS = frozenset("yes no odd one two six ten".split())

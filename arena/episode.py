@@ -111,6 +111,8 @@ class Episode:
         unknown = given.keys() - {f.name for f in fields(cls)}
         if unknown:
             raise EpisodeError(f"unknown field {sorted(unknown)[0]!r}")
+        if not given.get("digest"):
+            raise EpisodeError("it has no digest")
         try:
             spans = [SpanRecord(**span) for span in given["spans"]]
             return cls(**{**given, "spans": spans})
@@ -124,11 +126,14 @@ def episode_id(problem_id: str, sample: int, condition: str = "team", step: int 
     return f"{problem_id}#{sample}{at}" + ("" if condition == "team" else f":{condition}")
 
 
-def merged(spans: Sequence[Span]) -> list[Span]:
-    """Joins neighbouring spans of one author without tokens: it may have been asked several times in a turn."""
-    out: list[Span] = []
-    for span in spans:
-        last = out[-1] if out else None
+def merged(spans: Sequence[Span], prefix: int = 0) -> list[Span]:
+    """Joins neighbouring spans of one author without tokens: it may have been asked several times in a turn.
+
+    The first ``prefix`` spans stay as they are: what is written after a prefix is never joined to it.
+    """
+    out = list(spans[:prefix])
+    for span in spans[prefix:]:
+        last = out[-1] if len(out) > prefix else None
         if last and last.author == span.author and last.token_ids is None and span.token_ids is None:
             out[-1] = Span(last.author, last.text + span.text, ended=span.ended, asks=span.asks)
         else:
@@ -184,9 +189,9 @@ class _Builder:
 
     def _settle(self, piece: bytes) -> None:
         """If ``piece`` does not go on with the open character, that one will never be complete."""
-        joined = self._pending + piece
+        joined = self._pending + piece[:1]
         first = codecs.utf_8_decode(joined, "replace", False)[0][:1]
-        if self._pending and (not piece or (first == "\ufffd" and not joined.startswith("\ufffd".encode()))):
+        if self._pending and (not piece or (first == "\ufffd" and joined != "\ufffd".encode())):
             self.flush()
 
     def flush(self) -> None:
@@ -226,25 +231,24 @@ def surfaces(text: str, spans: Sequence[SpanRecord]) -> Iterator[Sequence[str]]:
             open_character = number in partial
             if open_character:
                 piece += "\ufffd"
-            if piece or end > at:
+            if piece:
                 found.append(piece)
             at = end
         yield found
 
 
 def spans_of(episode: Episode, vocabularies: Mapping[str, Vocabulary] | None = None) -> list[Span]:
-    """The episode's spans as the agents' contract has them.
+    """The episode's spans as the agents' contract has them; `assemble` makes the stored ones of them again.
 
     ``vocabularies`` (by digest) give the tokens' own bytes; without them a token's bytes are those of its stored text,
-    which is the same wherever no character is split over tokens.
+    which is the same wherever no character is split over tokens or was never completed.
     """
     out = []
-    for record, steps in zip(episode.spans, surfaces(episode.text, episode.spans), strict=True):
-        if record.token_ids is None or record.token_ends is None:
+    spelled = _spellings(episode.text, episode.spans)
+    for record, steps, pieces in zip(episode.spans, surfaces(episode.text, episode.spans), spelled, strict=True):
+        if record.token_ids is None:
             out.append(Span(record.author, episode.text[record.start : record.end]))
             continue
-        starts = [record.start, *record.token_ends[:-1]]
-        pieces = tuple(episode.text[a:b].encode() for a, b in zip(starts, record.token_ends, strict=True))
         ended = len(steps) < len(record.token_ids)
         digest = episode.views.get(record.author, {}).get("tokeniser")
         if vocabulary := (vocabularies or {}).get(digest or ""):
@@ -253,6 +257,27 @@ def spans_of(episode: Episode, vocabularies: Mapping[str, Vocabulary] | None = N
         ids = tuple(record.token_ids)
         out.append(Span(record.author, "", ids, pieces, factors, record.end_logprob, ended, digest, None, tuple(steps)))
     return out
+
+
+def _spellings(text: str, spans: Sequence[SpanRecord]) -> Iterator[tuple[bytes, ...]]:
+    """Of each span: bytes of its tokens that give the stored text, ends and partials again.
+
+    Of a character that is split over tokens, each token before the last is given one byte.
+    """
+    given = 0
+    for span in spans:
+        partial = set(span.partial or ())
+        found: list[bytes] = []
+        at = span.start
+        for number, end in enumerate(span.token_ends or ()):
+            piece = text[at:end].encode()[given:]
+            given = 0 if end > at else given
+            if number in partial:
+                piece += text[end : end + 1].encode()[given : given + 1]
+                given += 1
+            found.append(piece)
+            at = end
+        yield tuple(found)
 
 
 def count_units(rule: UnitRule, spans: Sequence[Span]) -> int:

@@ -53,7 +53,7 @@ def episode_of(
     job: Job, played: Played, *, seed: int, limit: int, seconds: float, views: Mapping[str, dict[str, Any]]
 ) -> Episode:
     """The stored form of what was played."""
-    text, records = assemble(merged(played.spans))
+    text, records = assemble(merged(played.spans, len(job.prefix)))
     for record in records[: len(job.prefix)]:
         record.logprobs = record.end_logprob = None  # nobody acts in a prefix
     on_demand, called = isinstance(job.policy.schedule, OnDemand), isinstance(job.policy.schedule, Call)
@@ -89,7 +89,7 @@ def episode_of(
 def versions() -> dict[str, str]:
     """What made the episodes: versions of this package, Python and the libraries that compute."""
     found = {"python": platform.python_version()}
-    for name in ("tandem-arena", "torch", "transformers", "tokenizers", "math-verify"):
+    for name in ("tandem-arena", "torch", "transformers", "tokenizers", "regex", "math-verify"):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:

@@ -24,11 +24,12 @@ class ToyTokenizer:
     """Greedy longest-match over byte pieces; adds one prompt token, id 0."""
 
     eos_token_id = 1
+    added_tokens_decoder: dict[int, str] = {}  # noqa: RUF012
 
     def __init__(self, pieces: Sequence[bytes]):
         self.pieces = list(pieces)
 
-    def __call__(self, text: str, add_special_tokens: bool = True) -> Any:
+    def __call__(self, text: str, add_special_tokens: bool = True, split_special_tokens: bool = False) -> Any:
         ids, data = [0] if add_special_tokens else [], text.encode()
         while data:
             at = max(
