@@ -212,8 +212,13 @@ def load_language_model(path: str, *, prompt: str = "{question}\n", sampling: Sa
     Nothing is fetched for a folder; remote code stays off. bf16 weights are computed in fp32, because bf16 products
     are slow on CPUs and their roundings would move factors by more than 1e-4.
     """
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers.utils import logging as library_log
 
+    logging: Any = library_log
+    bars = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # a bar for loading a few tensors would be most of what a log shows
     local = Path(path).expanduser()
     if path.startswith((".", "/", "~")) and not local.is_dir():
         raise AgentError(f"hf:{path}: there is no such folder")
@@ -223,6 +228,10 @@ def load_language_model(path: str, *, prompt: str = "{question}\n", sampling: Sa
         model = AutoModelForCausalLM.from_pretrained(
             where, dtype=torch.float32, use_safetensors=True, local_files_only=local.is_dir()
         )
-    except (OSError, ValueError, KeyError, RuntimeError) as error:
-        raise AgentError(f"hf:{path}: {str(error).strip().splitlines()[0]}") from None
+    except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
+        why = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise AgentError(f"hf:{path}: {why}") from None
+    finally:
+        if bars:
+            logging.enable_progress_bar()
     return LanguageModel(model, tokenizer, prompt=prompt, sampling=sampling, source=path)

@@ -13,7 +13,7 @@ __all__ = ["Arena"]
 
 
 def _check_agents() -> None:
-    """Raises ImportError if another project's package is found under the name ``agents`` (there is a well-known one)."""
+    """Raises ImportError if another project's package is found under the name ``agents``: there is a known one."""
     found = importlib.util.find_spec("agents")
     folder = Path(found.origin).parent if found is not None and found.origin else Path()
     if not (folder / "contract.py").is_file():

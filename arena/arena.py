@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
 
@@ -10,9 +9,10 @@ from agents.contract import Agent
 from agents.registry import AgentConfig, make_agent, resolve
 from arena.engines import ReferenceEngine
 from arena.episode import Episode
-from arena.grading import Grader, Item
+from arena.grading import Grader
 from arena.jobs import Engine, Job
-from arena.policy import Policy, Solo, parse
+from arena.policy import Policy, default_policy, parse
+from arena.regrade import graded
 from arena.tasks import Problem, Split, Task, load_task
 
 
@@ -67,9 +67,7 @@ class Arena:
 
     def graded(self, episode: Episode, expected: str) -> Episode:
         """The episode with its grade."""
-        cut_off = episode.ended in ("limit", "context")
-        (grade,) = self._grader.grade([Item(episode.text, expected, self.task, cut_off)])
-        episode.grade = dataclasses.asdict(grade)
+        (episode.grade,) = graded([(episode, expected)], self.task, self._grader)
         return episode
 
     def close(self) -> None:
@@ -80,11 +78,6 @@ class Arena:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
-
-
-def default_policy(agents: int) -> Policy:
-    """word:p=0.5 for two agents, equal shares for more, and solo for one."""
-    return Policy("word", Solo()) if agents == 1 else parse("word:p=0.5") if agents == 2 else parse("word:p=equal")
 
 
 def _agent(name: str, given: Agent | str) -> Agent:

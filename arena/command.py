@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import os
+import re
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, NoReturn, TextIO, TypeVar
 
 T = TypeVar("T")
+
+INTERRUPTED = 130
+"""Exit code after Ctrl-C."""
 
 
 class UserError(Exception):
@@ -18,23 +25,87 @@ def fail(message: str) -> NoReturn:
     raise UserError(message)
 
 
-def run_command(
-    main: Callable[[T], int | None], options: Callable[..., T], argv: list[str] | None = None, **tyro_options: Any
-) -> NoReturn:
-    """Reads the options (a dataclass) from the command line, runs ``main`` and exits with what it returns."""
+def parse_options(options: Callable[..., T], argv: Sequence[str] | None = None, **tyro_options: Any) -> T:
+    """Reads options (a dataclass) from the command line. Raises UserError for what cannot be read.
+
+    ``--help`` prints and exits.
+    """
     import tyro
 
-    given = tyro.cli(options, args=argv, **tyro_options)
-    sys.exit(guarded(lambda: main(given)))
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            given: T = tyro.cli(options, args=argv, **tyro_options)
+            return given
+    except SystemExit as stop:
+        if stop.code in (None, 0):
+            raise
+    fail(_unboxed(said.getvalue()))
+
+
+def _unboxed(said: str) -> str:
+    """tyro's box as one line: what is wrong, and the flag that may have been meant."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", said)
+    parts: list[list[str]] = [[]]  # title (in the frame, or a line of its own), what is wrong, hints
+    for row in (line.strip("│ ") for line in plain.splitlines()):
+        if row.startswith("╭") or (row and not row.strip("─-╰╯")):
+            parts.append([])
+        else:
+            parts[-1].append(row)
+    wrong = " ".join(parts[1] if len(parts) > 1 else parts[0]).partition("Got errors:")[0]
+    meant = next((row.split()[0] for part in parts[2:] for row in part if row.startswith("--")), "")
+    hint = f"; did you mean {meant}?" if meant and meant not in re.split("[ ,:]+", wrong) else ""
+    return f"{' '.join(wrong.split()).rstrip('.')}{hint}; see --help"
+
+
+def run_command(
+    main: Callable[[T], int | None],
+    options: Callable[..., T],
+    argv: Sequence[str] | None = None,
+    **tyro_options: Any,
+) -> NoReturn:
+    """Reads the options from the command line, runs ``main`` and exits with what it returns."""
+    sys.exit(guarded(lambda: main(parse_options(options, argv, **tyro_options))))
 
 
 def guarded(act: Callable[[], int | None]) -> int:
-    """Runs ``act``; a UserError becomes a line on stderr and 2, a closed pipe is nobody's mistake."""
+    """Runs ``act``; a UserError becomes a line on stderr and 2, Ctrl-C a line and 130.
+
+    A closed pipe is nobody's mistake, and neither is text that the terminal's encoding cannot spell.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
-        return act() or 0
+        code = act() or 0
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return code
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        from arena.show import visible  # a message may quote a file or a model
+
+        say(f"error: {visible(' '.join(str(error).split()))}", sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        say("stopped", sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
-        sys.stderr.close()
+        silence(sys.stdout)
         return 0
+
+
+def say(text: str, stream: TextIO | None = None) -> None:
+    """Prints a line; where the reader is gone, it and all that follows goes nowhere."""
+    stream = stream or sys.stdout
+    try:
+        print(text, file=stream, flush=True)
+    except BrokenPipeError:
+        silence(stream)
+
+
+def silence(stream: TextIO) -> None:
+    """Sends a stream nowhere from now on: its reader is gone, and the work goes on."""
+    with contextlib.suppress(OSError, ValueError):  # a stream without a file has no pipe either
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import tyro
 
 from agents.contract import AgentError
 from agents.registry import AgentConfig, defined_agents, resolve
 from arena.command import fail
-from arena.policy import Policy, PolicyError, Solo, parse
+from arena.policy import PolicyError, default_policy, parse
 
 Splits = Literal["train", "held-out", "test"]
 
@@ -41,7 +41,7 @@ class RunConfig:
     samples: int = 1
     """Episodes of each problem."""
     seed: int = 0
-    """Decides every coin and draw."""
+    """Decides every coin and draw; 0 or more."""
     limit: int = 256
     """Maximum length of a solution in written tokens, each in its author's tokeniser."""
     temperature: float | None = None
@@ -51,7 +51,8 @@ class RunConfig:
     baselines: bool = False
     """Also let each agent of the pair solve the problems alone."""
     only: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """Play only the episode with this id (PROBLEM#SAMPLE); may be given several times."""
+    """Play only the episode with this id (PROBLEM#SAMPLE); may be given several times. Into a new folder: a run
+    keeps its configuration."""
     out: Path | None = None
     """Folder of the run. Default: a new folder under runs/."""
     resume: bool = False
@@ -83,7 +84,7 @@ def load_defaults(path: Path) -> RunConfig:
         fail(f"--config {path}: {error.strerror}")
     except ValueError as error:
         fail(f"--config {path}: not TOML: {error}")
-    known = {f.name: f for f in fields(RunConfig)}
+    known = {f.name for f in fields(RunConfig)}
     config = RunConfig()
     for name, value in given.items():
         name = name.replace("-", "_")
@@ -91,36 +92,70 @@ def load_defaults(path: Path) -> RunConfig:
             fail(f"--config {path}: there is no field {name!r}; see --help for the fields")
         if name == "agents":
             try:
-                config.agents = defined_agents([], value)
-            except (AgentError, TypeError, AttributeError) as error:
+                config.agents = defined_agents([], _agent_tables(value))
+            except AgentError as error:
                 fail(f"--config {path}: {error}")
             continue
         default = getattr(RunConfig(), name)
         wanted = {"out": str, "temperature": float, "agent": list, "only": list}.get(name, type(default))
-        if wanted is float and isinstance(value, int):
-            value = float(value)
-        if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-            fail(f"--config {path}: {name} must be of type {wanted.__name__}, not {value!r}")
-        setattr(config, name, Path(str(value)) if name == "out" else value)
+        value = _of_type(wanted, value, f"--config {path}: {name}")
+        if wanted is list and not all(isinstance(item, str) for item in value):
+            fail(f"--config {path}: {name} must be a list of texts, not {value!r}")
+        if name == "split" and value not in get_args(Splits):
+            fail(f"--config {path}: split must be one of {', '.join(get_args(Splits))}, not {value!r}")
+        setattr(config, name, Path(value) if name == "out" else value)
     config.config = path
     return config
 
 
+def _agent_tables(tables: Any) -> dict[str, dict[str, Any]]:
+    """The tables [agents.NAME], each value of the type that it must have. Raises AgentError."""
+    if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
+        raise AgentError('agents must be tables: [agents.NAME] and under it address = "..."')
+    types = {f.name: type(getattr(AgentConfig(), f.name)) for f in fields(AgentConfig)}
+    for name, table in tables.items():
+        for key, value in table.items():
+            if key in types:
+                table[key] = _of_type(types[key], value, f"[agents.{name}]: {key}")
+    return tables
+
+
+def _of_type(wanted: type, value: Any, where: str) -> Any:
+    """The value, a whole number made a float where one is wanted. Raises UserError for another type."""
+    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
+        fail(f"{where} must be of type {wanted.__name__}, not {value!r}")
+    return value
+
+
 def resolved(config: RunConfig) -> RunConfig:
     """The configuration with every name and default settled. Raises UserError for what cannot be run."""
+    _check_texts(config)
     names = config.names
-    if any(not name for name in names) or len(set(names)) != len(names):
+    if any(not name.strip() for name in names) or len(set(names)) != len(names):
         fail(f"--pair {config.pair}: give different names separated by ':', as in senior:junior")
     for flag in ("episodes", "samples", "limit"):
         if getattr(config, flag) < 1:
             fail(f"--{flag} must be at least 1, not {getattr(config, flag)}")
     if config.episodes % config.samples:
         fail(f"--episodes {config.episodes} is not a multiple of --samples {config.samples}")
-    if config.split not in ("train", "held-out", "test"):
-        fail(f"split must be train, held-out or test, not {config.split!r}")
+    if not 0 <= config.seed < 2**63:
+        fail(f"--seed must be a whole number from 0 to {2**63 - 1}, not {config.seed}")
+    if config.show < 0:
+        fail(f"--show must be 0 or more, not {config.show}")
+    if config.split not in get_args(Splits):
+        fail(f"--split must be one of {', '.join(get_args(Splits))}, not {config.split!r}")
+    if config.baselines and config.prefix:
+        fail("--baselines: a solo solution has no prefix; leave out --prefix, or run the baselines by themselves")
     try:
         defined = defined_agents(config.agent, {name: asdict(table) for name, table in config.agents.items()})
         agents = {name: resolve(name, defined) for name in names}
+        for name, agent in agents.items():
+            if not agent.address.startswith("script:") and "{question}" not in agent.prompt:
+                fail(f"[agents.{name}]: its prompt must say where the question goes, with {{question}}")
+        if config.agent and not any(text.partition("=")[0] in names for text in config.agent):
+            fail(f"--agent {config.agent[0]}: does not sit down; add its name to --pair {config.pair}")
         policy = parse(config.handoff) if config.handoff else default_policy(len(names))
         policy.check(names)
     except AgentError as error:
@@ -136,9 +171,13 @@ def resolved(config: RunConfig) -> RunConfig:
     return RunConfig(**values)
 
 
-def default_policy(agents: int) -> Policy:
-    """word:p=0.5 for two, equal shares for more, and solo for one."""
-    return Policy("word", Solo()) if agents == 1 else parse("word:p=0.5") if agents == 2 else parse("word:p=equal")
+def _check_texts(config: RunConfig) -> None:
+    """Raises UserError for text that no file can hold (bytes of another encoding on the command line)."""
+    for name in ("pair", "task", "handoff", "prefix", "agent", "only"):
+        given = getattr(config, name)
+        for text in given if isinstance(given, list) else [given]:
+            if any(0xD800 <= ord(c) <= 0xDFFF for c in text):
+                fail(f"--{name} {text}: is not UTF-8 text; write it in UTF-8")
 
 
 def saved(config: RunConfig) -> dict[str, Any]:

@@ -11,10 +11,12 @@ import importlib
 import logging
 import multiprocessing
 import os
+import signal
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
@@ -141,9 +143,14 @@ class Grader:
 
                 context = multiprocessing.get_context("forkserver")
                 context.set_forkserver_preload(["math_verify"])  # new workers are ready sooner
-                pool = ProcessPool(self.workers, _ANSWERS_A_WORKER, _warm_up, (self.megabytes,), context)
+                with _interrupts_held():
+                    pool = ProcessPool(self.workers, _ANSWERS_A_WORKER, _warm_up, (self.megabytes,), context)
+                    first = pool.schedule(start_problem)
                 try:
-                    problem = pool.schedule(start_problem).result(timeout=_STARTING)
+                    problem = first.result(timeout=_STARTING)
+                except KeyboardInterrupt:
+                    _end(pool)
+                    raise
                 except Exception as error:
                     problem = (
                         f"its processes do not start ({type(error).__name__}); "
@@ -160,6 +167,19 @@ class Grader:
             if self._pool is pool:
                 self._pool = None
         _end(pool)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Processes that start in here never see Ctrl-C, which is for the one that grades: they would print tracebacks."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _end(pool: ProcessPool) -> None:

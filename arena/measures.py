@@ -1,7 +1,8 @@
 """The basic measures that every run prints, each over all episodes of a condition.
 
 Accuracy counts every episode: unreadable answers, cut-offs and failures are not right. Its interval is Wilson's for
-one sample a problem; for several, a t interval over the problems' means, because samples of one problem go together.
+one sample a problem; for several, a t interval over the problems' means, because samples of one problem go together
+(where all problems have the same mean, Wilson's with the problems as the cases).
 """
 
 from __future__ import annotations
@@ -106,13 +107,24 @@ def tally(episodes: Iterable[Episode]) -> dict[str, Tally]:
     return out
 
 
+def summary_of(episodes: Iterable[Episode]) -> dict[str, Any]:
+    """What `summary.json` holds: the team's measures, and under ``conditions`` those of every condition."""
+    conditions = {name: one.summary() for name, one in tally(episodes).items()}
+    # The team first: its measures are the run's, the others are beside it.
+    first = "team" if "team" in conditions else next(iter(conditions), None)
+    if first is None:
+        return {**Tally().summary(), "conditions": {}}
+    conditions = {first: conditions.pop(first), **conditions}
+    return {**conditions[first], "conditions": conditions}
+
+
 def _count(table: dict[Any, list[int]], key: Any, right: int) -> None:
     entry = table.setdefault(key, [0, 0])
     entry[0] += right
     entry[1] += 1
 
 
-def wilson(right: int, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson(right: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
     """Wilson's score interval for a proportion (Wilson, 1927), 95% unless ``z`` says otherwise; nan without data."""
     if not n:
         return math.nan, math.nan
@@ -131,6 +143,8 @@ def _over_problems(means: list[tuple[float, int]]) -> tuple[float, float]:
     if k < 2:
         return 0.0, 1.0
     residual = sum((count * (mean - share)) ** 2 for mean, count in means)
+    if not residual:  # all problems alike: t would claim certainty
+        return wilson(share * k, k)
     error = math.sqrt(k / (k - 1) * residual) / n
     half = float(stats.t.ppf(0.975, k - 1)) * error
     return max(0.0, share - half), min(1.0, share + half)

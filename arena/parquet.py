@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
+import re
 from dataclasses import asdict
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from arena.episode import Episode
-from arena.store import read_episodes
+from arena.store import read_episodes, replaced
 
 _BATCH = 1000
 
@@ -37,19 +37,34 @@ def _schema() -> Any:
         ("spans", pa.list_(span)), ("authors", pa.list_(text)), ("policy", text), ("seed", whole), ("ended", text),
         ("limit", whole), ("condition", text), ("p", real), ("step", whole), ("parent_id", text),
         ("prefix_units", whole), ("prefix_spans", whole), ("pens", text), ("assigned", pa.list_(whole)),
-        ("error", text), ("difficulty", whole), ("views", text), ("grade", grade), ("timings", pa.map_(text, real)),
-        ("versions", pa.map_(text, text)), ("schema", whole), ("digest", text),
+        ("error", text), ("difficulty", whole), ("views", text), ("grade", grade), ("timings", text),
+        ("versions", text), ("schema", whole), ("digest", text),
     ]  # fmt: skip
     return pa.schema(columns)
 
 
 def _row(episode: Episode) -> dict[str, Any]:
-    row = asdict(episode)
+    row: dict[str, Any] = asdict(episode)
     # What has no fixed shape goes as JSON text: a column has one type.
     row["pens"] = None if episode.pens is None else json.dumps(episode.pens)
-    row["views"] = json.dumps(episode.views)
-    row["timings"], row["versions"] = list(episode.timings.items()), list(episode.versions.items())
+    for name in ("views", "timings", "versions"):
+        row[name] = json.dumps(row[name])
+    try:
+        json.dumps(row, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        row = _spelt(row)
     return row
+
+
+def _spelt(value: Any) -> Any:
+    """The value with every half of a surrogate pair, which no Parquet text can hold, as U+FFFD."""
+    if isinstance(value, str):
+        return re.sub("[\ud800-\udfff]", "\ufffd", value)
+    if isinstance(value, dict):
+        return {_spelt(name): _spelt(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_spelt(inner) for inner in value]
+    return value
 
 
 def write_parquet(run: Path) -> Path:
@@ -58,13 +73,8 @@ def write_parquet(run: Path) -> Path:
     import pyarrow.parquet as pq
 
     path, schema = run / "episodes.parquet", _schema()
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with pq.ParquetWriter(temporary, schema) as writer:
-            episodes = read_episodes(run)
-            while batch := list(islice(episodes, _BATCH)):
-                writer.write_table(pa.Table.from_pylist([_row(episode) for episode in batch], schema=schema))
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with replaced(path) as file, pq.ParquetWriter(file, schema) as writer:
+        episodes = read_episodes(run)
+        while batch := list(islice(episodes, _BATCH)):
+            writer.write_table(pa.Table.from_pylist([_row(episode) for episode in batch], schema=schema))
     return path

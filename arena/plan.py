@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -20,30 +20,90 @@ Stored = Callable[[str], Episode]
 """Gives a stored episode of this run by its id."""
 
 
-def plan(config: RunConfig, task: Task, vocabularies: Mapping[str, Vocabulary], stored: Stored) -> Iterator[Job]:
-    """Every job of the run, problem by problem; an episode that others begin with comes before them.
+def plan(
+    config: RunConfig,
+    task: Task,
+    vocabularies: Mapping[str, Vocabulary],
+    stored: Stored,
+    done: Container[str] = (),
+) -> Iterator[Job]:
+    """Every job that the run owes (ids in ``done`` are not), problem by problem; what others begin with comes first.
 
     A job with a parent in this run is made when it is its turn, and by then the parent is stored.
     """
     policy = parse(config.handoff)
-    once = isinstance(policy.schedule, Once)
+    once = policy.schedule if isinstance(policy.schedule, Once) else None
+    wanted = set(config.only)
+    if once:
+        wanted |= {f"{name}:{_solo(config.names[0])}" for name in config.only}
+
+    def owed(identity: str) -> bool:
+        return identity not in done and (not wanted or identity in wanted)
+
     for problem, sample, parent in _cases(config, task):
-        alone = list(config.names) if config.baselines else [config.names[0]] if once else []
-        if parent is None:
-            for name in alone:
-                yield Job(problem, sample, Policy(policy.unit, Solo()), (name,), condition=f"solo:{name}")
+        for name in _alone(config):
+            if owed(episode_id(problem.id, sample, _solo(name))):
+                yield Job(problem, sample, Policy(policy.unit, Solo()), (name,), condition=_solo(name))
+        if not owed(episode_id(problem.id, sample)):
+            continue
         job = Job(problem, sample, policy, config.names)
-        if isinstance(policy.schedule, Once):
-            parent = stored(episode_id(problem.id, sample, f"solo:{config.names[0]}"))
-            job = begun(job, parent, policy.schedule.fraction, vocabularies)
+        if once:
+            parent = stored(episode_id(problem.id, sample, _solo(config.names[0])))
+            job = begun(job, parent, once.fraction, vocabularies)
         elif parent is not None:
             _, _, place = config.prefix.rpartition("@")
             job = begun(job, parent, _place(place), vocabularies)
         yield job
 
 
+def size(config: RunConfig) -> int:
+    """How many episodes the run has in all, baselines included."""
+    if not config.only:
+        return config.episodes * (1 + len(_alone(config)))
+    once = isinstance(parse(config.handoff).schedule, Once)
+    return len(config.only) * (2 if once else 1)
+
+
+def check_plan(config: RunConfig, task: Task) -> None:
+    """Raises UserError, before anything is written, for a run that could not be played to its end."""
+    if not config.prefix and not config.only:
+        _problems(config, task)
+        return
+    found: dict[str, None] = {}
+    for problem, sample, _ in _cases(config, task):
+        identity = episode_id(problem.id, sample)
+        if identity in found:
+            fail(f"--prefix {config.prefix}: {identity} is in that run more than once; name a run that has it once")
+        found[identity] = None
+    if len(found) < config.episodes:
+        fail(
+            f"--episodes {config.episodes}: {config.prefix.rpartition('@')[0]} has {len(found) // config.samples} "
+            f"episodes to begin with" + (f"; ask for {len(found)} at most" if found else ", name another run")
+        )
+    solos = {f"{identity}:{_solo(name)}" for identity in found for name in _alone(config)}
+    for name in config.only:
+        if name not in found and name not in solos:
+            fail(f"--only {name}: no episode of this run has that id; its first is {next(iter(found))}")
+
+
+def _solo(name: str) -> str:
+    """The condition of a solo solution."""
+    return f"solo:{name}"
+
+
+def _alone(config: RunConfig) -> list[str]:
+    """Who solves each problem alone, too: everybody for baselines, the first for a prefix of its own."""
+    if config.baselines:
+        return list(config.names)
+    return [config.names[0]] if isinstance(parse(config.handoff).schedule, Once) else []
+
+
 def begun(job: Job, parent: Episode, place: float | int, vocabularies: Mapping[str, Vocabulary]) -> Job:
     """The job with the beginning of ``parent`` as its prefix, cut at a fraction (float) or number (int) of units."""
+    for name in {span.author for span in parent.spans}:
+        digest = parent.views.get(name, {}).get("tokeniser")
+        if digest is not None and digest not in vocabularies:
+            fail(f"--prefix: {parent.id} was written with another tokeniser than {name!r} has here; use the same model")
     spans = spans_of(parent, vocabularies)
     total = count_units(job.policy.rule, spans)
     units = min(total, place) if isinstance(place, int) else round(place * total)
@@ -61,17 +121,25 @@ def _cases(config: RunConfig, task: Task) -> Iterator[tuple[Problem, int, Episod
             for number in range(config.samples):
                 yield problem, parent.sample * config.samples + number, parent
         return
+    problems = _problems(config, task)
+    for index in range(config.episodes // config.samples):
+        for sample in range(config.samples):
+            yield problems[index], sample, None
+
+
+def _problems(config: RunConfig, task: Task) -> Sequence[Problem]:
+    """The problems of the split; there are enough of them."""
     try:
         problems = task.problems(config.split)
     except TaskError as error:
         fail(f"--split {config.split}: {error}")
-    wanted = config.episodes // config.samples
-    if wanted > len(problems):
+    if config.episodes // config.samples > len(problems):
         most = len(problems) * config.samples
-        fail(f"--episodes {config.episodes}: {config.task} has {len(problems)} {config.split} problems; ask for {most}")
-    for index in range(wanted):
-        for sample in range(config.samples):
-            yield problems[index], sample, None
+        fail(
+            f"--episodes {config.episodes}: {config.task} has {len(problems)} {config.split} problems; "
+            f"ask for {most} at most"
+        )
+    return problems
 
 
 def _parents(path: Path, config: RunConfig) -> Iterator[Episode]:
@@ -115,6 +183,6 @@ def check_prefix(config: RunConfig) -> None:
         fail(f"--prefix {config.prefix}: write RUN@0.5 (a fraction of its units) or RUN@12 (units)")
     _place(place)
     if isinstance(parse(config.handoff).schedule, Once):
-        fail("--prefix: once makes its own prefix; use another schedule, such as solution:solo=junior")
+        fail("--prefix: once makes its own prefix; use another schedule, such as word:solo=junior")
     if not (Path(path) / "episodes.jsonl").is_file():
         fail(f"--prefix {path}: there is no episodes.jsonl; name the folder of a run")

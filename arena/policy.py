@@ -4,6 +4,7 @@
     UNIT     = token | word | spaced-token | sentence | line | paragraph | solution
     schedule = p=P                            the first agent writes a unit with probability P, the second otherwise
              | p=P1,P2,...                    one weight an agent, summing to 1
+             | p=equal                        an equal share for each agent
              | alternate                      the agents take turns, unit by unit
              | once=F                         the first agent's own solo solution up to fraction F of its units,
                                               the second agent writes the rest
@@ -29,7 +30,9 @@ from agents.chance import Uniforms
 from agents.units import RULES, UnitRule
 
 GRAMMAR = (
-    "UNIT[:SCHEDULE], UNIT one of " + ", ".join(RULES) + "; SCHEDULE one of p=0.5, p=0.5,0.3,0.2, alternate, once=0.5, "
+    "UNIT[:SCHEDULE], UNIT one of "
+    + ", ".join(RULES)
+    + "; SCHEDULE one of p=0.5, p=0.5,0.3,0.2, p=equal, alternate, once=0.5, "
     "script=NAME,NAME, curriculum=0.2..0.8@100, solo, solo=NAME, demand, call=MODULE:FUNCTION"
 )
 
@@ -102,7 +105,7 @@ class Bernoulli:
         if len(self.weights) > 1 and len(self.weights) != len(names):
             raise PolicyError(f"p has {len(self.weights)} weights for {len(names)} agents ({', '.join(names)})")
         if len(self.weights) > 1 and abs(sum(self.weights) - 1) > 1e-9:
-            raise PolicyError(f"the weights of p must sum to 1, not {_number(sum(self.weights))}")
+            raise PolicyError(f"the weights of p must sum to 1, not {sum(self.weights):.6g}")
 
     def __str__(self) -> str:
         return "p=" + ",".join(map(_number, self.weights)) if self.weights is not None else "p=equal"
@@ -177,7 +180,7 @@ class Curriculum:
         _probability(self.stop, "curriculum")
         if self.steps < 1:
             raise PolicyError(f"a curriculum takes at least 1 step, not {self.steps}")
-        if len(names) > 2:
+        if names and len(names) != 2:
             raise PolicyError(f"curriculum needs two agents, not {len(names)}")
 
     def __str__(self) -> str:
@@ -225,7 +228,12 @@ class Call:
     def author(self, unit: int, now: Situation) -> int:
         if now.assigned is not None:
             return now.assigned[unit]
-        index = self._function()(unit, len(now.names), now.coin[unit])
+        try:
+            index = self._function()(unit, len(now.names), now.coin[unit])
+        except PolicyError:
+            raise
+        except Exception as error:
+            raise PolicyError(f"call={self.path} at unit {unit}: {type(error).__name__}: {error}") from error
         if not (isinstance(index, int) and 0 <= index < len(now.names)):
             raise PolicyError(
                 f"{self.path} returned {index!r} for unit {unit}; it must return 0 to {len(now.names) - 1}"
@@ -236,8 +244,10 @@ class Call:
         module, _, name = self.path.partition(":")
         try:
             found: Callable[[int, int, float], int] = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError) as error:
+        except (ImportError, AttributeError, ValueError, TypeError) as error:
             raise PolicyError(f"call={self.path}: {error}") from None
+        if not callable(found):
+            raise PolicyError(f"call={self.path}: is not a function of (unit, agents, coin)")
         return found
 
     def check(self, names: Sequence[str]) -> None:
@@ -278,6 +288,11 @@ class Policy:
 
     def __str__(self) -> str:
         return f"{self.unit}:{self.schedule}"
+
+
+def default_policy(agents: int) -> Policy:
+    """word:p=0.5 for two agents, equal shares for more, and solo for one."""
+    return Policy("word", Solo() if agents == 1 else Bernoulli() if agents == 2 else Bernoulli(None))
 
 
 def parse(text: str) -> Policy:
@@ -324,4 +339,6 @@ def _schedule(text: str) -> Schedule:
         return Solo(value)
     if kind == "call":
         return Call(value)
+    if kind in ("alternate", "demand"):
+        raise PolicyError(f"{kind} takes no value")
     raise PolicyError(f"there is no schedule {kind!r}")

@@ -87,6 +87,13 @@ async def play(
             pens.append((reader.unit + 1, span.asks))
         if span.ended:
             return result("end")
-        if span.written == 0 and span.end_logprob is None:
+        if span.token_ids is not None and written < limit and not _handed_over(span, policy, reader):
             return result("context")
+        if not span.written:  # the contract forbids it, and the loop would never end
+            return result("error", f"{author}: it wrote nothing and did not end the solution")
     return result("limit")
+
+
+def _handed_over(span: Span, policy: Policy, reader: Reader) -> bool:
+    """Did a language model stop because its turn was over? Else its view is full, perhaps in the middle of a unit."""
+    return policy.rule.step(reader.state, "")[0] if policy.rule.plain else span.end_logprob is not None

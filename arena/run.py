@@ -6,30 +6,28 @@ grade and store each episode as it comes, and sum up. Everything can be stopped 
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import os
+import re
 import shlex
+import signal
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.contract import AgentError
-from arena.command import fail, guarded
+from arena.command import INTERRUPTED, fail, guarded, parse_options, say
 from arena.config import RunConfig, load_defaults, resolved, saved
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from agents.contract import Agent
     from arena.episode import Episode
-    from arena.jobs import Job
+    from arena.grading import Grader
     from arena.store import Run
     from arena.tasks import Task
-
-INTERRUPTED = 130
 
 
 def main(given: RunConfig) -> int:
@@ -40,68 +38,113 @@ def main(given: RunConfig) -> int:
 
         print(tomli_w.dumps(saved(config)), end="")
         return 0
-    from arena.grading import Grader
-    from arena.plan import check_prefix
-    from arena.store import Run, StoreError
+    from arena.plan import check_plan, check_prefix
+    from arena.store import StoreError, refuse
 
     check_prefix(config)
     task = _task(config)
+    check_plan(config, task)
     folder = config.out or _new_folder(config)
+    try:
+        refuse(folder, saved(config), resume=config.resume)
+    except (StoreError, OSError) as error:
+        fail(_named(error, folder))
+    return _play(config, task, load_agents(config), folder)
+
+
+def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Path) -> int:
+    """Plays what the run owes and sums it up. Whatever goes wrong, what was written is kept."""
+    from arena.grading import Grader, GraderError
+    from arena.policy import PolicyError
+    from arena.store import Run, StoreError
+
+    kept = "what was written is kept, --resume goes on with it"
     try:
         with Run(folder, saved(config), resume=config.resume) as run, Grader() as grader:
             try:
-                for episode in _with_progress(_episodes(config, task, run, grader), config, run):
-                    run.append(episode)
+                with _patient_interrupt() as asked:
+                    for episode in _with_progress(_episodes(config, task, agents, run, grader), config, run):
+                        run.append(episode)
+                        if asked():
+                            raise KeyboardInterrupt
+                _sum_up(config, run)
             except KeyboardInterrupt:
-                _say_how_to_go_on(config, folder, len(run.ids))
+                _say_how_to_go_on(folder, len(run.ids))
                 return INTERRUPTED
-            _sum_up(config, run)
     except StoreError as error:
         fail(str(error))
+    except (AgentError, GraderError) as error:
+        fail(f"{error}; {kept}")
+    except PolicyError as error:
+        fail(f"--handoff: {error}; {kept}")
+    except MemoryError:
+        fail(f"--limit {config.limit}: out of memory; {kept}")
     except OSError as error:
-        fail(f"--out {folder}: {error.strerror or error}; what was written is kept, --resume goes on with it")
+        fail(f"{_named(error, folder)}; {kept}")
     return 0
 
 
-def _episodes(config: RunConfig, task: Task, run: Run, grader: Any) -> Iterator[Episode]:
+@contextmanager
+def _patient_interrupt() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C waits for the episode at hand, which would be lost; the second does not. Gives: was it asked?"""
+    asked = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        with suppress(OSError):  # not by print: a handler may run in the middle of another print
+            os.write(2, b"\nstopping after this episode; Ctrl-C again stops at once\n")
+
+    try:
+        before = signal.signal(signal.SIGINT, note)
+    except ValueError:  # not in the main thread: whoever started it deals with signals
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _named(error: Exception, folder: Path) -> str:
+    """An error of the folder, with the flag that named it."""
+    return f"--out {folder}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+
+
+def _episodes(
+    config: RunConfig, task: Task, agents: Mapping[str, Agent], run: Run, grader: Grader
+) -> Iterator[Episode]:
     """Plays and grades what the run still owes."""
     from arena.engines import ReferenceEngine
-    from arena.grading import Item
     from arena.plan import plan
+    from arena.regrade import graded
 
-    agents = load_agents(config)
     vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
-    kept: dict[str, Episode] = {}
+    parents: dict[str, Episode] = {}
+    """The solo solutions of the problem at hand: what its next episode may begin with."""
 
-    def stored(episode_id: str) -> Episode:
-        if episode_id not in kept:
-            kept.update({episode.id: episode for episode in run.episodes()})
-        return kept[episode_id]
+    def stored(identity: str) -> Episode:
+        found = parents.get(identity)
+        return found or next(episode for episode in run.episodes() if episode.id == identity)
 
     engine = ReferenceEngine(agents, seed=config.seed, limit=config.limit)
-    for job in plan(config, task, vocabularies, stored):
-        if job.id in run.ids or not _wanted(job, config):
-            continue
+    for job in plan(config, task, vocabularies, stored, run.ids):
         for episode in engine.episodes([job]):
-            cut_off = episode.ended in ("limit", "context")
-            item = Item(episode.text, job.problem.answer, task, cut_off)
-            episode.grade = dataclasses.asdict(grader.grade([item])[0])
-            if episode.condition != "team":
-                kept = {episode.id: episode}  # what the next job may begin with
+            episode.grade = graded([(episode, job.problem.answer)], task, grader)[0]
+            if episode.condition == "team":
+                parents.clear()
+            else:
+                parents[episode.id] = episode
             yield episode
-
-
-def _wanted(job: Job, config: RunConfig) -> bool:
-    """With ``--only``: the named episodes, and the solo solutions that they may begin with."""
-    return not config.only or job.id in config.only or any(job.id.startswith(f"{name}:solo:") for name in config.only)
 
 
 def load_agents(config: RunConfig) -> dict[str, Agent]:
     """Makes every agent of the pair. Raises UserError."""
-    from agents.registry import check_ours, make_agent
+    from agents.registry import make_agent
 
     try:
-        check_ours()
         return {name: make_agent(agent) for name, agent in config.agents.items()}
     except AgentError as error:
         fail(f"--agent {error}" if not str(error).startswith("--") else str(error))
@@ -120,7 +163,7 @@ def _new_folder(config: RunConfig) -> Path:
     """runs/PAIR-TASK-1, -2, ...: the first that is free."""
     if config.resume:
         fail("--resume: name the run to go on with by --out")
-    stem = "-".join([*config.names, config.task.partition(":")[0]])
+    stem = re.sub(r"[^\w-]", "_", "-".join([*config.names, config.task.partition(":")[0]]))[:80]
     number = 1
     while (folder := Path("runs") / f"{stem}-{number}").exists():
         number += 1
@@ -128,87 +171,76 @@ def _new_folder(config: RunConfig) -> Path:
 
 
 @contextmanager
-def _progress(config: RunConfig, console: Console) -> Iterator[Any]:
+def _bar(total: int, done: int) -> Iterator[tuple[Any, Any]]:
+    """A progress bar on standard error: (what it is drawn on, what moves it one on)."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from arena.show import Screen
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        yield progress
+    with Progress(*columns, console=Screen(stderr=True), transient=True) as progress:
+        bar = progress.add_task("episodes", total=total, completed=done)
+        yield progress.console, lambda: progress.advance(bar)
 
 
-def _owed(config: RunConfig) -> int:
-    from arena.policy import Once, parse
+@contextmanager
+def _lines(total: int, done: int) -> Iterator[tuple[Any, Any]]:
+    """The same as a line on standard error every ten seconds."""
+    last = time.monotonic()
 
-    alone = len(config.names) if config.baselines else int(isinstance(parse(config.handoff).schedule, Once))
-    return len(config.only) or config.episodes * (1 + (0 if config.prefix else alone))
+    def advance() -> None:
+        nonlocal done, last
+        done += 1
+        if time.monotonic() - last > 10:
+            say(f"{done} of {total} episodes", sys.stderr)
+            last = time.monotonic()
+
+    yield None, advance
 
 
 def _with_progress(episodes: Iterator[Episode], config: RunConfig, run: Run) -> Iterator[Episode]:
-    """Passes the episodes on, showing the first few and how far the run is. Progress goes to standard error."""
-    from rich.console import Console
+    """Passes the episodes on, showing the first few of the team and how far the run is."""
+    from arena.plan import size
+    from arena.show import Screen, show_episode
 
-    from arena.show import show_episode
-
-    out, err = Console(highlight=False, emoji=False, markup=False), Console(stderr=True)
-    total, done = _owed(config), len(run.ids)
-    shown = 0
-    last_line = time.monotonic()
-    if not err.is_terminal:
+    out, err = Screen(), Screen(stderr=True)
+    shown = config.show if config.json else 0
+    with (_bar if err.is_terminal else _lines)(size(config), len(run.ids)) as (above, advance):
         for episode in episodes:
             yield episode
-            done += 1
-            if shown < config.show and not config.json and episode.condition == "team":
-                show_episode(out, episode)
-                shown += 1
-            if time.monotonic() - last_line > 10:
-                print(f"{done} of {total} episodes", file=sys.stderr, flush=True)
-                last_line = time.monotonic()
-        return
-    with _progress(config, err) as progress:
-        bar = progress.add_task("episodes", total=total, completed=done)
-        for episode in episodes:
-            yield episode
-            progress.advance(bar)
-            if shown < config.show and not config.json and episode.condition == "team":
-                show_episode(progress.console if out.is_terminal else out, episode)
+            advance()
+            if shown < config.show and episode.condition == "team":
+                # On a terminal an episode goes above the bar, else to standard output.
+                show_episode(above if above and out.is_terminal else out, episode)
                 shown += 1
 
 
 def _sum_up(config: RunConfig, run: Run) -> None:
     """Writes the summary and prints it."""
-    from rich.console import Console
+    from arena.measures import summary_of
+    from arena.show import Screen, plain_summary, summary_table
 
-    from arena.measures import tally
-    from arena.show import plain_summary, summary_table
-
-    conditions = {name: one.summary() for name, one in tally(run.episodes()).items()}
-    if "team" not in conditions:
-        fail("--only: no episode of this run has that id")
-    # The team first: its measures are the run's, the others are beside it.
-    conditions = {"team": conditions.pop("team"), **conditions}
-    summary = {**conditions["team"], "conditions": conditions}
+    summary = summary_of(run.episodes())
     run.finish(summary)
+    screen = Screen()
     if config.json:
-        print(json.dumps(summary, indent=2, ensure_ascii=False))
+        say(json.dumps(summary, indent=2, ensure_ascii=False))
         return
-    console = Console(highlight=False, emoji=False, markup=False)
-    if console.is_terminal:
-        console.print(summary_table(conditions))
-        console.print()
+    if screen.is_terminal:
+        screen.print(summary_table(summary["conditions"]))
+        screen.print()
     else:
-        print("\n".join(plain_summary(conditions)))
-    print(f"stored in {run.folder}")
+        say("\n".join(plain_summary(summary["conditions"])))
+    say(f"stored in {run.folder}")
 
 
-def _say_how_to_go_on(config: RunConfig, folder: Path, done: int) -> None:
+def _say_how_to_go_on(folder: Path, done: int) -> None:
     command = ["python", "-m", "arena.run", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
-    print(f"\nstopped; {done} episodes are stored. To go on: {shlex.join(command)}", file=sys.stderr)
+    say(f"\nstopped; {done} episodes are stored. To go on: {shlex.join(command)}", sys.stderr)
 
 
 def cli(argv: list[str] | None = None) -> int:
     """The command line: flags over ``--config`` over defaults."""
-    import tyro
-
     argv = sys.argv[1:] if argv is None else argv
 
     def act() -> int:
@@ -218,7 +250,9 @@ def cli(argv: list[str] | None = None) -> int:
                 default = load_defaults(Path(argv[number + 1]))
             elif word.startswith("--config="):
                 default = load_defaults(Path(word.partition("=")[2]))
-        return main(tyro.cli(RunConfig, args=argv, default=default, prog="python -m arena.run"))
+        if any(word.partition("=")[0] == "--only" for word in argv):
+            default.only = []  # the flag wins, it does not add
+        return main(parse_options(RunConfig, argv, default=default, prog="python -m arena.run"))
 
     return guarded(act)
 

@@ -6,6 +6,8 @@ writing is shown as a visible stand-in.
 
 from __future__ import annotations
 
+import os
+import sys
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -14,9 +16,23 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from arena.command import silence
 from arena.episode import Episode
 
 COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
+
+
+class Screen(Console):
+    """A console that takes no text for markup, has no styles where NO_COLOR is set, and outlives a closed pipe."""
+
+    def __init__(self, *, stderr: bool = False):
+        colours: Any = None if os.environ.get("NO_COLOR") else "auto"
+        super().__init__(stderr=stderr, color_system=colours, highlight=False, emoji=False, markup=False)
+
+    def on_broken_pipe(self) -> None:
+        """Shows nothing more; whoever writes goes on."""
+        self.quiet = True
+        silence(sys.stderr if self.stderr else sys.stdout)
 
 
 def visible(text: str) -> str:

@@ -12,9 +12,10 @@ import json
 import os
 import tomllib
 from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, BinaryIO
 
 from arena.episode import Episode, EpisodeError
 
@@ -34,7 +35,7 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 return
             try:
                 yield number, json.loads(line)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 yield number, EpisodeError(f"not JSON: {error}")
 
 
@@ -52,12 +53,13 @@ def read_episodes(run: Path) -> Iterator[Episode]:
             raise StoreError(f"{path}:{number}: {error}") from None
 
 
-def replace_file(path: Path, data: bytes) -> None:
-    """Writes a file whole or not at all, also if the machine stops."""
+@contextmanager
+def replaced(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes ``path``'s place when it is whole; also if the machine stops."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with temporary.open("wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
@@ -68,6 +70,12 @@ def replace_file(path: Path, data: bytes) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Writes a file whole or not at all."""
+    with replaced(path) as file:
+        file.write(data)
 
 
 class Lines:
@@ -101,12 +109,45 @@ class Lines:
             while view:
                 view = view[os.write(self._file, view) :]
             os.fsync(self._file)
-        except OSError:
+        except BaseException:
             os.ftruncate(self._file, before)
             raise
 
     def close(self) -> None:
         os.close(self._file)
+
+
+def refuse(folder: Path, config: dict[str, Any], *, resume: bool = False) -> bool:
+    """Raises StoreError if a run with this configuration may not be written to the folder.
+
+    Returns whether there is a run to go on with.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise StoreError(f"--out {folder}: is a file; name a folder")
+    started = (folder / "config.toml").exists()
+    if not started and folder.is_dir() and any(not p.name.startswith(".") for p in folder.iterdir()):
+        raise StoreError(f"--out {folder}: holds other files; choose an empty or a new folder")
+    if not started:
+        return False
+    if not resume:
+        raise StoreError(
+            f"--out {folder}: holds a run already; add --resume to go on with it, or choose another folder"
+        )
+    if differences := list(differing(read_config(folder), config)):
+        shown = "; ".join(differences[:5]) + ("; ..." if len(differences) > 5 else "")
+        raise StoreError(f"--resume: {folder} was made with another configuration: {shown}; choose another --out")
+    return True
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """The configuration of a run. Raises StoreError."""
+    path = folder / "config.toml"
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise StoreError(f"{folder}: cannot read config.toml ({error.strerror}); name the folder of a run") from None
+    except ValueError as error:
+        raise StoreError(f"{path}: not TOML: {error}") from None
 
 
 class Run:
@@ -115,32 +156,35 @@ class Run:
     def __init__(self, folder: Path, config: dict[str, Any], *, resume: bool = False):
         """Makes the folder, or with ``resume`` goes on with it. Raises StoreError if it holds something else."""
         self.folder = folder
-        if folder.exists() and not folder.is_dir():
-            raise StoreError(f"--out {folder}: is a file; name a folder")
-        started = (folder / "config.toml").exists()
-        if not started and folder.is_dir() and any(not p.name.startswith(".") for p in folder.iterdir()):
-            raise StoreError(f"--out {folder}: holds other files; choose an empty or a new folder")
-        if started and not resume:
-            raise StoreError(
-                f"--out {folder}: holds a run already; add --resume to go on with it, or choose another folder"
-            )
+        refuse(folder, config, resume=resume)
+        self._made = not folder.exists()
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"--out {folder}: {error.strerror}") from None
-        self._lock = self._take_lock()
-        try:
-            self._settle_config(config, started)
-        except BaseException:
-            os.close(self._lock)
-            raise
-        self._episodes = Lines(folder / "episodes.jsonl")
-        self._metrics = Lines(folder / "metrics.jsonl")
-        self.ids: set[str] = {episode.id for episode in read_episodes(folder)}
+        self.ids: set[str] = set()
         """Ids of the episodes that are stored: the others are owed."""
+        self._new = False
+        with ExitStack() as opened:
+            opened.callback(os.close, self._take_lock())
+            # Asked again under the lock: another process may have begun, and ended, since.
+            self._new = not refuse(folder, config, resume=resume)
+            opened.push(self._take_away_if_nothing_came_of_it)
+            self._remove_leftovers()
+            if self._new:
+                import tomli_w
+
+                replace_file(folder / "config.toml", tomli_w.dumps(config).encode())
+            self._episodes = opened.enter_context(closing(Lines(folder / "episodes.jsonl")))
+            self._metrics = opened.enter_context(closing(Lines(folder / "metrics.jsonl")))
+            self.ids |= {episode.id for episode in read_episodes(folder)}
+            self._opened = opened.pop_all()
 
     def _take_lock(self) -> int:
-        lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            lock = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise StoreError(f"--out {self.folder}: {error.strerror}") from None
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -148,19 +192,11 @@ class Run:
             raise StoreError(f"--out {self.folder}: another process is writing this run") from None
         return lock
 
-    def _settle_config(self, config: dict[str, Any], started: bool) -> None:
-        path = self.folder / "config.toml"
-        if not started:
-            import tomli_w
-
-            replace_file(path, tomli_w.dumps(config).encode())
-            return
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-        if differences := list(differing(found, config)):
-            shown = "; ".join(differences[:5])
-            raise StoreError(
-                f"--resume: {self.folder} was made with another configuration: {shown}; choose another --out"
-            )
+    def _remove_leftovers(self) -> None:
+        """Removes the half-written files of a process that was killed."""
+        for name in ("config.toml", "summary.json", "episodes.parquet", "episodes.jsonl"):
+            for left in self.folder.glob(f".{name}.[0-9]*"):
+                left.unlink(missing_ok=True)
 
     def append(self, *episodes: Episode) -> None:
         """Stores episodes, durably. Raises StoreError, and stores nothing, where one is stored already."""
@@ -184,10 +220,24 @@ class Run:
 
         write_parquet(self.folder)
 
+    def rewrite(self, episodes: Iterable[Episode]) -> None:
+        """Replaces all episodes, as by new grades: the old file or the new one is there at every moment, whole."""
+        path = self.folder / "episodes.jsonl"
+        with replaced(path) as file:
+            file.writelines(episode.line() for episode in episodes)
+
     def close(self) -> None:
-        self._episodes.close()
-        self._metrics.close()
-        os.close(self._lock)
+        self._opened.close()
+
+    def _take_away_if_nothing_came_of_it(self, kind: type[BaseException] | None, *_: object) -> None:
+        """Leaves nothing of a new run that failed before its first episode."""
+        if kind is None or not self._new or self.ids:
+            return
+        with suppress(OSError):
+            for name in ("episodes.jsonl", "metrics.jsonl", "config.toml", ".lock"):
+                (self.folder / name).unlink(missing_ok=True)
+            if self._made and not any(self.folder.iterdir()):
+                self.folder.rmdir()
 
     def __enter__(self) -> Run:
         return self
@@ -195,7 +245,7 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._opened.__exit__(kind, error, trace)
 
 
 def differing(before: dict[str, Any], now: dict[str, Any], path: str = "") -> Iterator[str]:

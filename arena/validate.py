@@ -3,6 +3,7 @@ of author is one the recorded policy allows at that place. ``python -m arena.val
 
 Nothing is taken on trust but the unit rule and the coins, both of which are pure functions: units are cut again from
 the stored text, coins are drawn again from the recorded seed and episode, and the author of every unit is compared.
+A prefix is compared with its parent where that is in the same run.
 """
 
 from __future__ import annotations
@@ -27,14 +28,33 @@ ENDINGS = ("end", "limit", "context", "error")
 
 def problems_of(episode: Episode) -> list[str]:
     """Everything that is wrong with an episode, in words; empty if it proves to be what it claims."""
-    found = list(_shape(episode))
-    if found:  # what follows reads the spans and needs them in shape
-        return found
     try:
-        policy = parse(episode.policy).check(episode.authors)
+        found = list(_shape(episode))
+        if found:  # what follows reads the spans and needs them in shape
+            return found
+        policy = parse(episode.policy)
+        if not isinstance(policy.schedule, Call):  # a reader never runs a function that a file names
+            policy.check(episode.authors)
+        return [*_authors(episode, policy), *_factors(episode, policy.rule)]
     except PolicyError as error:
         return [f"policy: {error}"]
-    return [*_authors(episode, policy), *_factors(episode, policy.rule)]
+    except (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError) as error:
+        return [f"malformed: {type(error).__name__}: {error}"]
+
+
+Opening = tuple[str, list[tuple[str, int, int]]]
+"""Of an episode that others may begin with: its text, and (author, start, end) of its spans."""
+
+
+def unlike_its_parent(episode: Episode, parent: Opening) -> list[str]:
+    """What of an episode's prefix is not the beginning of its parent, in words."""
+    prefix = episode.spans[: episode.prefix_spans or 0]
+    end = prefix[-1].end if prefix else 0
+    text, spans = parent
+    begun = [(author, start, min(stop, end)) for author, start, stop in spans if start < end]
+    if episode.text[:end] != text[:end] or [(s.author, s.start, s.end) for s in prefix] != begun:
+        return [f"prefix: is not the beginning of {episode.parent_id}"]
+    return []
 
 
 def check(episode: Episode) -> Episode:
@@ -70,6 +90,35 @@ def _shape(episode: Episode) -> Iterator[str]:
         yield from _tokens(episode, number, span)
     if at != len(episode.text):
         yield f"text: characters {at} to {len(episode.text)} have no author"
+    yield from _prefix(episode)
+    yield from _length(episode)
+
+
+def _prefix(episode: Episode) -> Iterator[str]:
+    """A prefix is of a parent, and its spans are there."""
+    given = (episode.parent_id is None, episode.prefix_units is None, episode.prefix_spans is None)
+    if len(set(given)) != 1:
+        yield "prefix_units, prefix_spans and parent_id: all or none"
+    elif episode.prefix_spans is not None and not 0 <= episode.prefix_spans <= len(episode.spans):
+        yield f"prefix_spans is {episode.prefix_spans}, but there are {len(episode.spans)} spans"
+
+
+def _length(episode: Episode) -> Iterator[str]:
+    """The end is there if and only if it was written, and the length is within the limit, where tokens tell it."""
+    prefix = episode.prefix_spans or 0
+    own = episode.spans[prefix:]
+    ended = episode.ended == "end"
+    if ended and not own:
+        yield "ended: nobody ended the solution"
+    elif ended and (ends := own[-1].token_ends) and [own[-1].start, *ends][-2] != own[-1].end:
+        yield f"span {len(episode.spans) - 1}: the episode ended, but its last token is not the end"
+    if any(span.token_ids is None for span in episode.spans):
+        return  # words are counted as they are written, turn by turn
+    written = sum(len(span.token_ids or ()) for span in episode.spans) - ended
+    if own and written > episode.limit:
+        yield f"limit: {written} tokens were written, and the limit is {episode.limit}"
+    if episode.ended == "limit" and written < episode.limit:
+        yield f"ended by the limit of {episode.limit} after {written} tokens"
 
 
 def _tokens(episode: Episode, number: int, span: SpanRecord) -> Iterator[str]:
@@ -121,14 +170,9 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
     now = Situation(names, chance.coin, episode.p, pens, episode.assigned)
     if isinstance(schedule, Once) and episode.prefix_units is None:
         yield "prefix_units: missing, and the policy hands over once, after a prefix"
-    if (episode.prefix_units is None) != (episode.prefix_spans is None):
-        yield "prefix_units and prefix_spans: both or neither"
-        return
     reader = Reader(policy.rule)
     for number, (span, steps) in enumerate(zip(episode.spans, surfaces(episode.text, episode.spans), strict=True)):
         prefix = number < (episode.prefix_spans or 0)
-        if number == episode.prefix_spans and reader.unit + 1 != episode.prefix_units:
-            yield f"prefix: holds {reader.unit + 1} units, not {episode.prefix_units}"
         for read in reader.read(steps):
             if read.token == 0 and number and not read.opens:
                 yield f"span {number}: {span.author} takes over where no {policy.unit} opens"
@@ -148,6 +192,10 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
             after = _author_after(reader, schedule, now)
             if after not in (None, span.author):
                 yield f"span {number}: {span.author} ends the solution where that is {after}'s to decide"
+        if number + 1 == episode.prefix_spans and reader.unit + 1 != episode.prefix_units:
+            yield f"prefix: holds {reader.unit + 1} units, not {episode.prefix_units}"
+    if episode.prefix_spans == 0 and episode.prefix_units != 0:
+        yield f"prefix: holds 0 units, not {episode.prefix_units}"
 
 
 def _author_after(reader: Reader, schedule: Schedule, now: Situation) -> str | None:
@@ -165,7 +213,8 @@ def _factors(episode: Episode, rule: UnitRule) -> Iterator[str]:
         if span.token_ids is None or number < (episode.prefix_spans or 0):
             continue
         if rule.plain or last:
-            if span.end_logprob is not None and not (last and episode.ended == "error"):
+            # The last author may have handed over to one who failed, or whose view was full.
+            if span.end_logprob is not None and not (last and episode.ended in ("error", "context")):
                 yield f"span {number}: has an end factor where nothing was handed over"
         elif span.end_logprob is None:
             yield f"span {number}: hands over without an end factor"
@@ -180,24 +229,31 @@ class Options:
 
 
 def main(options: Options) -> int:
+    from arena.show import visible
     from arena.store import read_lines
 
     path = options.run / "episodes.jsonl" if options.run.is_dir() else options.run
     if not path.is_file():
         fail(f"{options.run}: there is no episodes.jsonl; name the folder of a run")
     bad = checked = 0
+    solos: dict[str, Opening] = {}
     for number, given in read_lines(path):
         checked += 1
         try:
-            found = problems_of(Episode.from_dict(given)) if isinstance(given, dict) else [str(given)]
-        except (EpisodeError, TypeError, ValueError, AttributeError) as error:
-            found = [str(error)]
+            episode = Episode.from_dict(given if isinstance(given, dict) else {"not": given})
+            found = problems_of(episode)
+            if not found and episode.parent_id in solos:
+                found = unlike_its_parent(episode, solos[episode.parent_id])
+            if not found and episode.condition.startswith("solo:"):
+                solos[episode.id] = episode.text, [(s.author, s.start, s.end) for s in episode.spans]
+        except EpisodeError as error:
+            found = [str(given) if isinstance(given, EpisodeError) else str(error)]
         if found:
             bad += 1
-            print(f"{path}:{number}: {found[0]}")
+            print(visible(f"{path}:{number}: {found[0]}"))
     print(f"{checked} episodes, {checked - bad} proven, {bad} not")
     return 1 if bad else 0
 
 
 if __name__ == "__main__":
-    run_command(main, Options)
+    run_command(main, Options, prog="python -m arena.validate")

@@ -1,0 +1,30 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = {"ann": "script:She has 3 boxes of 4 pens, so 3 * 4 = 12 pens. {end}", "bob": "script:Then #### 12 is it. "}
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders of two random Llama models that share a byte-level tokeniser."""
+    from tests.models import random_model, tokenizer_of_kind
+
+    tokenizer = tokenizer_of_kind("gpt2")
+    folders = []
+    for seed in (0, 1):
+        folder = tmp_path_factory.mktemp(f"tiny-{seed}")
+        random_model("llama", tokenizer, seed).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        folders.append(folder)
+    return folders[0], folders[1]
+
+
+@pytest.fixture(scope="session")
+def scripts() -> list[str]:
+    """Flags of two scripted agents, ``ann`` (who ends) and ``bob`` (who does not)."""
+    return ["--pair", "ann:bob", *(f"--agent={name}={script}" for name, script in SCRIPTS.items())]
