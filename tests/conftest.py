@@ -28,3 +28,12 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 def scripts() -> list[str]:
     """Flags of two scripted agents, ``ann`` (who ends) and ``bob`` (who does not)."""
     return ["--pair", "ann:bob", *(f"--agent={name}={script}" for name, script in SCRIPTS.items())]
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder to work in."""
+    folder = tmp_path / "here"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
