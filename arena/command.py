@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import io
-import os
 import re
 import sys
 from collections.abc import Callable, Sequence
-from typing import Any, NoReturn, TextIO, TypeVar
+from typing import Any, NoReturn, TypeVar
+
+from arena.terminal import say, silence, visible
 
 T = TypeVar("T")
 
@@ -82,8 +83,7 @@ def guarded(act: Callable[[], int | None]) -> int:
             sys.stdout.flush()
         return code
     except UserError as error:
-        from arena.show import visible  # a message may quote a file or a model
-
+        # a message may quote a file or a model
         say(f"error: {visible(' '.join(str(error).split()))}", sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -92,20 +92,3 @@ def guarded(act: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         silence(sys.stdout)
         return 0
-
-
-def say(text: str, stream: TextIO | None = None) -> None:
-    """Prints a line; where the reader is gone, it and all that follows goes nowhere."""
-    stream = stream or sys.stdout
-    try:
-        print(text, file=stream, flush=True)
-    except BrokenPipeError:
-        silence(stream)
-
-
-def silence(stream: TextIO) -> None:
-    """Sends a stream nowhere from now on: its reader is gone, and the work goes on."""
-    with contextlib.suppress(OSError, ValueError):  # a stream without a file has no pipe either
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

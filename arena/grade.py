@@ -21,11 +21,12 @@ from typing import Annotated, Any
 
 import tyro
 
-from arena.command import INTERRUPTED, fail, guarded, parse_options, say
+from arena.command import INTERRUPTED, fail, guarded, parse_options
 from arena.grading import Grade, Grader, GraderError, Item
-from arena.store import StoreError
+from arena.lines import StoreError
 from arena.tasks import Task, TaskError, find_problem, load_task
 from arena.tasks.jsonl import read_objects
+from arena.terminal import say
 
 _LOT = 4096  # lines graded at a time
 
@@ -154,7 +155,7 @@ def print_counts(counts: dict[str, int], as_json: bool) -> None:
 def grade_run(options: Options) -> int:
     """Grades a stored run again and prints what changed."""
     from arena.regrade import regrade
-    from arena.show import visible
+    from arena.terminal import visible
 
     assert options.run is not None
     with Grader(options.seconds, options.workers) as grader:

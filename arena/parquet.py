@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.episode import Episode
-from arena.store import read_episodes, replaced
+from arena.lines import read_episodes, replaced
 
 _BATCH = 1000
 

@@ -12,8 +12,8 @@ from arena.command import fail
 from arena.config import RunConfig
 from arena.episode import Episode, count_units, cut, episode_id, spans_of
 from arena.jobs import Job
+from arena.lines import StoreError, read_episodes
 from arena.policy import Once, Policy, Solo, parse
-from arena.store import StoreError, read_episodes
 from arena.tasks import Problem, Task, TaskError, find_problem
 
 Stored = Callable[[str], Episode]

@@ -16,7 +16,8 @@ from typing import Any
 
 from arena.episode import Episode
 from arena.grading import Grader, Item
-from arena.store import Run, StoreError, read_config, read_episodes, replace_file
+from arena.lines import StoreError, read_episodes, replace_file
+from arena.store import Run, read_config
 from arena.tasks import Task, find_problem, load_task
 
 VERDICTS = ("correct", "wrong", "unreadable")

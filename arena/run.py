@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.contract import AgentError
-from arena.command import INTERRUPTED, fail, guarded, parse_options, say
+from arena.command import INTERRUPTED, fail, guarded, parse_options
 from arena.config import RunConfig, load_defaults, resolved, saved
+from arena.terminal import say
 
 if TYPE_CHECKING:
     from agents.contract import Agent
@@ -38,8 +39,9 @@ def main(given: RunConfig) -> int:
 
         print(tomli_w.dumps(saved(config)), end="")
         return 0
+    from arena.lines import StoreError
     from arena.plan import check_plan, check_prefix
-    from arena.store import StoreError, refuse
+    from arena.store import refuse
 
     check_prefix(config)
     task = _task(config)
@@ -55,8 +57,9 @@ def main(given: RunConfig) -> int:
 def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Path) -> int:
     """Plays what the run owes and sums it up. Whatever goes wrong, what was written is kept."""
     from arena.grading import Grader, GraderError
+    from arena.lines import StoreError
     from arena.policy import PolicyError
-    from arena.store import Run, StoreError
+    from arena.store import Run
 
     kept = "what was written is kept, --resume goes on with it"
     try:
@@ -218,7 +221,7 @@ def _with_progress(episodes: Iterator[Episode], config: RunConfig, run: Run) -> 
 def _sum_up(config: RunConfig, run: Run) -> None:
     """Writes the summary and prints it."""
     from arena.measures import summary_of
-    from arena.show import Screen, plain_summary, summary_table
+    from arena.show import Screen, difficulty_lines, plain_summary, summary_table
 
     summary = summary_of(run.episodes())
     run.finish(summary)
@@ -226,11 +229,14 @@ def _sum_up(config: RunConfig, run: Run) -> None:
     if config.json:
         say(json.dumps(summary, indent=2, ensure_ascii=False))
         return
+    conditions = summary["conditions"]
     if screen.is_terminal:
-        screen.print(summary_table(summary["conditions"]))
+        screen.print(summary_table(conditions))
         screen.print()
     else:
-        say("\n".join(plain_summary(summary["conditions"])))
+        say("\n".join(plain_summary(conditions)))
+    for line in difficulty_lines(conditions):
+        say(line)
     say(f"stored in {run.folder}")
 
 

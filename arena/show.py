@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sys
-import unicodedata
 from collections.abc import Mapping
 from typing import Any
 
@@ -16,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from arena.command import silence
 from arena.episode import Episode
+from arena.terminal import silence, visible
 
 COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
 
@@ -33,21 +32,6 @@ class Screen(Console):
         """Shows nothing more; whoever writes goes on."""
         self.quiet = True
         silence(sys.stderr if self.stderr else sys.stdout)
-
-
-def visible(text: str) -> str:
-    """The text with every control and direction character replaced by a visible one; newlines stay."""
-    return "".join(_stand_in(c) if c != "\n" else c for c in text)
-
-
-def _stand_in(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cs") or character in "\u2028\u2029" or (category == "Cf" and character != "\u200d"):
-        return f"<U+{code:04X}>"
-    return character
 
 
 def colour_of(name: str, names: list[str]) -> str:
@@ -123,6 +107,17 @@ def summary_table(summaries: Mapping[str, Mapping[str, Any]]) -> Table:
         )
         table.add_row(*map(Text, cells))
     return table
+
+
+def difficulty_lines(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Accuracy by number of steps, a line a condition, where the task knows the steps."""
+    lines = []
+    for condition, s in summaries.items():
+        steps = s["accuracy_by_difficulty"]
+        cells = ", ".join(f"{number}: {one['accuracy']:.1%} of {one['episodes']}" for number, one in steps.items())
+        if cells:
+            lines.append(f"{visible(condition)}, accuracy by steps: {cells}")
+    return lines
 
 
 def plain_summary(summaries: Mapping[str, Mapping[str, Any]]) -> list[str]:

@@ -229,8 +229,8 @@ class Options:
 
 
 def main(options: Options) -> int:
-    from arena.show import visible
-    from arena.store import read_lines
+    from arena.lines import read_lines
+    from arena.terminal import visible
 
     path = options.run / "episodes.jsonl" if options.run.is_dir() else options.run
     if not path.is_file():

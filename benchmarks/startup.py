@@ -26,9 +26,8 @@ def main() -> None:
     empty = statistics.median(times["python -c pass"])
     for name, found in times.items():
         middle = statistics.median(found)
-        print(
-            f"{name:24} median {middle:.3f} s (min {min(found):.3f}, max {max(found):.3f}), {middle / empty:.1f} x empty"
-        )
+        spread = f"{min(found):.3f} to {max(found):.3f}"
+        print(f"{name:24} median {middle:.3f} s ({spread}), {middle / empty:.1f} x empty")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from arena.store import read_episodes
+from arena.lines import read_episodes
 from arena.validate import problems_of
 
 ROOT = Path(__file__).parents[1]

@@ -19,9 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from arena.episode import Episode, EpisodeError, SpanRecord
+from arena.lines import Lines, StoreError, read_episodes, read_lines, replace_file
 from arena.measures import summary_of
 from arena.parquet import write_parquet
-from arena.store import Lines, Run, StoreError, differing, read_episodes, read_lines, replace_file
+from arena.store import Run, differing
 from arena.validate import problems_of
 
 CONFIG: dict[str, Any] = {"pair": "ann:bob", "seed": 0, "agents": {"ann": {"temperature": 1.0}}}
@@ -171,7 +172,8 @@ def test_one_writer_at_a_time(tmp_path: Path) -> None:
 _SECOND_WRITER = """
 import sys
 from pathlib import Path
-from arena.store import Run, StoreError
+from arena.lines import StoreError
+from arena.store import Run
 try:
     Run(Path(sys.argv[1]), {"pair": "ann:bob", "seed": 0, "agents": {"ann": {"temperature": 1.0}}}, resume=True)
 except StoreError as error:
