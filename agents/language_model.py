@@ -41,7 +41,9 @@ class LanguageModel:
             raise ValueError(f"a prompt must say where the question goes with {{question}}: {prompt!r}")
         self.model, self.tokenizer, self.prompt, self.source = model.eval(), tokenizer, prompt, source
         self.sampling = sampling or Sampling()
-        self.vocabulary = vocabulary or vocabulary_of(tokenizer, model.config.vocab_size, end_ids_of(model, tokenizer))
+        self.vocabulary = vocabulary or vocabulary_of(
+            tokenizer, model.config.vocab_size, end_ids_of(model, tokenizer), suppressed_ids_of(model)
+        )
         self.context = int(getattr(model.config, "max_position_embeddings", None) or 2**31)
         boundary = torch.zeros(len(self.vocabulary), dtype=torch.bool)
         boundary[self.vocabulary.end] = True
@@ -204,6 +206,11 @@ def end_ids_of(model: Any, tokenizer: Any) -> list[int]:
     listed = [] if listed is None else [listed] if isinstance(listed, int) else list(listed)
     first = [] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id]
     return list(dict.fromkeys(first + listed))
+
+
+def suppressed_ids_of(model: Any) -> list[int]:
+    """Ids that the model's own generation config says are never to be drawn."""
+    return list(getattr(getattr(model, "generation_config", None), "suppress_tokens", None) or [])
 
 
 def load_language_model(path: str, *, prompt: str = "{question}\n", sampling: Sampling | None = None) -> LanguageModel:

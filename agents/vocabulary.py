@@ -65,11 +65,14 @@ class Vocabulary:
 
     @cached_property
     def digest(self) -> str:
-        """Identifies the tokeniser: equal digests mean that ids may pass straight from one agent to the other."""
+        """Identifies the tokens: equal digests mean that ids may pass straight from one agent to the other.
+
+        What ends a text and what is never drawn may differ between models of one tokeniser, and so may the padding.
+        """
+        size = max((i + 1 for i, piece in enumerate(self.pieces) if piece), default=0)
         state = hashlib.blake2b(digest_size=8)
-        for piece in self.pieces:
+        for piece in self.pieces[:size]:
             state.update(len(piece).to_bytes(4, "little") + piece)
-        state.update(json.dumps([self.end_ids, self.never]).encode())
         return state.hexdigest()
 
     @lru_cache(maxsize=16)  # noqa: B019  (a vocabulary lives as long as its model)
@@ -89,12 +92,12 @@ class Vocabulary:
         return readable(b"".join(self.pieces[i] for i in ids))
 
 
-def vocabulary_of(tokenizer: Any, size: int, end_ids: Sequence[int] = ()) -> Vocabulary:
+def vocabulary_of(tokenizer: Any, size: int, end_ids: Sequence[int] = (), suppressed: Sequence[int] = ()) -> Vocabulary:
     """The vocabulary of a Hugging Face fast tokeniser.
 
     ``size`` is the model's number of logits: padding ids beyond the tokeniser are never drawn, tokens beyond the logits
-    (a pad token added later) do not exist. ``end_ids`` default to the tokeniser's end-of-text token. Raises
-    TokeniserError for a decoder of an unknown kind.
+    (a pad token added later) do not exist. ``end_ids`` default to the tokeniser's end-of-text token;
+    ``suppressed`` ids are never drawn either. Raises TokeniserError for a decoder of an unknown kind.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:
@@ -108,6 +111,7 @@ def vocabulary_of(tokenizer: Any, size: int, end_ids: Sequence[int] = ()) -> Voc
             # Added tokens (specials, or words like <|im_end|>) stand for themselves, outside the decoder.
             pieces[index] = token.encode() if index in added else to_bytes(token)
     specials = {index for index, token in added.items() if token["special"]} | set(tokenizer.all_special_ids)
+    specials |= set(suppressed)
     ends = list(end_ids) or ([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])
     return Vocabulary(pieces, [i for i in ends if i < size], [i for i in specials if i < size])
 

@@ -252,7 +252,8 @@ def spans_of(episode: Episode, vocabularies: Mapping[str, Vocabulary] | None = N
         ended = len(steps) < len(record.token_ids)
         digest = episode.views.get(record.author, {}).get("tokeniser")
         if vocabulary := (vocabularies or {}).get(digest or ""):
-            pieces = tuple(b"" if i in vocabulary.end_ids else vocabulary.pieces[i] for i in record.token_ids)
+            own = [vocabulary.pieces[i] for i in record.token_ids[: len(steps)]]
+            pieces = (*own, b"") if ended else tuple(own)
         factors = tuple(record.logprobs or ())
         ids = tuple(record.token_ids)
         out.append(Span(record.author, "", ids, pieces, factors, record.end_logprob, ended, digest, None, tuple(steps)))

@@ -23,6 +23,9 @@ from arena.command import INTERRUPTED, fail, guarded, parse_options
 from arena.config import RunConfig, load_defaults, resolved, saved
 from arena.terminal import say
 
+_SMALL = 20_000_000
+"""Parameters below which a model is faster on one thread."""
+
 if TYPE_CHECKING:
     from agents.contract import Agent
     from arena.episode import Episode
@@ -148,9 +151,23 @@ def load_agents(config: RunConfig) -> dict[str, Agent]:
     from agents.registry import make_agent
 
     try:
-        return {name: make_agent(agent) for name, agent in config.agents.items()}
+        agents = {name: make_agent(agent) for name, agent in config.agents.items()}
     except AgentError as error:
         fail(f"--agent {error}" if not str(error).startswith("--") else str(error))
+    _settle_threads(agents)
+    return agents
+
+
+def _settle_threads(agents: Mapping[str, Agent]) -> None:
+    """One thread for small models, unless OMP_NUM_THREADS says otherwise.
+
+    At this size threads cost more than they give, and on a busy machine most of their time is waiting for each other.
+    """
+    models = [agent.model for agent in agents.values() if hasattr(agent, "model")]
+    if models and "OMP_NUM_THREADS" not in os.environ and all(m.num_parameters() < _SMALL for m in models):
+        import torch
+
+        torch.set_num_threads(1)
 
 
 def _task(config: RunConfig) -> Task:

@@ -265,11 +265,12 @@ def test_digest_tells_tokenisers_apart():
     others = [
         Vocabulary([b"<e>", b"b", b"a", b""], [0]),
         Vocabulary([b"<e>", b"ab", b"", b""], [0]),
-        Vocabulary([*pieces, b""], [0]),
-        Vocabulary(pieces, [0, 2]),
-        Vocabulary(pieces, [0], [2]),
+        Vocabulary([*pieces, b"c"], [0]),
     ]
-    assert len({base.digest, *(other.digest for other in others)}) == 6
+    assert len({base.digest, *(other.digest for other in others)}) == 4
+    # What ends a text, what is never drawn and how far the logits are padded belong to the model.
+    for same in (Vocabulary([*pieces, b""], [0]), Vocabulary(pieces, [0, 2]), Vocabulary(pieces, [0], [2])):
+        assert same.digest == base.digest
     assert vocabulary_of(agent("gpt2").tokenizer, 703).digest == agent("gpt2").vocabulary.digest
     assert (
         agent("llama").vocabulary.digest == agent("metaspace").vocabulary.digest
