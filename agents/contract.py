@@ -118,7 +118,7 @@ class Seat(Protocol):
         ...
 
     def record(self) -> dict[str, Any]:
-        """What is stored of this seat's view: for a language model, digests of its tokeniser and prompt ids."""
+        """What is stored of it: of a language model digests of weights, tokeniser and prompt, and its sampling."""
         ...
 
 
@@ -134,10 +134,6 @@ class Agent(Protocol):
     """It has a distribution to restrict to openings; others are asked for text that opens, and checked."""
 
     def sit(self, view: View) -> Seat: ...
-
-    def describe(self) -> dict[str, Any]:
-        """What is stored of the agent in a run's config and versions (plain data)."""
-        ...
 
 
 def joined_text(spans: Sequence[Span]) -> str:

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from agents.contract import AgentError, Span, Turn, View, joined_text
 from agents.distribution import NextEvent, Sampling
+from agents.encoding import Encoder
 from agents.vocabulary import Vocabulary, vocabulary_of
 
 
@@ -41,10 +42,13 @@ class LanguageModel:
             raise ValueError(f"a prompt must say where the question goes with {{question}}: {prompt!r}")
         self.model, self.tokenizer, self.prompt, self.source = model.eval(), tokenizer, prompt, source
         self.sampling = sampling or Sampling()
+        config = getattr(model.config, "get_text_config", lambda: model.config)()
         self.vocabulary = vocabulary or vocabulary_of(
-            tokenizer, model.config.vocab_size, end_ids_of(model, tokenizer), suppressed_ids_of(model)
+            tokenizer, config.vocab_size, end_ids_of(model, tokenizer), suppressed_ids_of(model)
         )
-        self.context = int(getattr(model.config, "max_position_embeddings", None) or 2**31)
+        self.context = int(getattr(config, "max_position_embeddings", None) or 2**31)
+        self.weights = weights_digest(model)
+        self._encoder = Encoder(tokenizer, self.vocabulary)
         boundary = torch.zeros(len(self.vocabulary), dtype=torch.bool)
         boundary[self.vocabulary.end] = True
         self._end = boundary
@@ -52,50 +56,13 @@ class LanguageModel:
     def sit(self, view: View) -> LanguageModelSeat:
         return LanguageModelSeat(self, view)
 
-    def describe(self) -> dict[str, Any]:
-        sampling = vars(self.sampling)
-        return {
-            "kind": "hf",
-            "source": self.source,
-            "prompt": self.prompt,
-            **sampling,
-            "tokeniser": self.vocabulary.digest,
-        }
-
     def prompt_ids(self, question: str) -> list[int]:
-        """The agent's own prompt in its own tokenisation, with the specials that it names or its tokeniser adds.
-
-        A special token's name inside the question is text like any other: only the agent's own prompt may use it.
-        """
-        specials = {str(token) for token in self.tokenizer.added_tokens_decoder.values()}
-        if not any(token in question for token in specials):
-            return list(self.tokenizer(self.prompt.replace("{question}", question)).input_ids)
-        before, _, after = self.prompt.partition("{question}")
-        ids = list(self.tokenizer(before).input_ids) + self._plain(question)
-        return ids + list(self.tokenizer(after, add_special_tokens=False).input_ids)
+        """The agent's own prompt in its own tokenisation."""
+        return self._encoder.prompt(self.prompt, question)
 
     def encode(self, text: str) -> tuple[list[int], bool]:
-        """Ids of text in the middle of a view, and whether they spell it to the byte.
-
-        A tokeniser that puts a space before its first word is asked behind an anchor that is then cut off; one that
-        loses white space or case (WordPiece) cannot spell every text, and its ids are taken as they are.
-        """
-        plain = self._plain(text)
-        wanted = text.encode("utf-8", "replace")
-        if self._spell(plain) == wanted:
-            return plain, True
-        for anchor in ("\n", "=", "a"):
-            head, both = self._plain(anchor), self._plain(anchor + text)
-            if both[: len(head)] == head and self._spell(both[len(head) :]) == wanted:
-                return both[len(head) :], True
-        return [i for i in plain if i < len(self.vocabulary)], False
-
-    def _plain(self, text: str) -> list[int]:
-        """Ids without specials, also where the text spells one: ``</s>`` written by an author ends nothing."""
-        return list(self.tokenizer(text, add_special_tokens=False, split_special_tokens=True).input_ids)
-
-    def _spell(self, ids: list[int]) -> bytes:
-        return b"".join(self.vocabulary.pieces[i] for i in ids if i < len(self.vocabulary))
+        """Ids of what others wrote, in the middle of a view, and whether they spell it to the byte."""
+        return self._encoder.encode(text)
 
     def boundary(self, unit: str, state: int) -> Tensor:
         """W and E in a state of a unit rule: bool of shape [V]."""
@@ -116,6 +83,7 @@ class LanguageModelSeat:
         self._unread: list[Span] = []
         self._cache: Any = None
         self._cached = 0
+        self._last: Tensor | None = None
         self._inexact = 0
 
     def read(self, span: Span) -> None:
@@ -177,12 +145,15 @@ class LanguageModelSeat:
     @torch.inference_mode()
     def _logits(self) -> Tensor:
         """Logits [V] of the next token, fp32: feeds the cache what it has not seen yet."""
+        if self._last is not None and self._cached == len(self.ids):  # what was read had no tokens here
+            return self._last
         fresh = torch.tensor([self.ids[self._cached :]], device=self.agent.model.device)
         out = self.agent.model(input_ids=fresh, past_key_values=self._cache, use_cache=True)
         self._cache, self._cached = out.past_key_values, len(self.ids)
         logits: Tensor = out.logits[0, -1].float().cpu()
         if not torch.isfinite(logits).any() or torch.isnan(logits).any():
             raise AgentError(f"{self.view.author}: its logits are not numbers (NaN or all -inf)")
+        self._last = logits
         return logits
 
     def leave(self) -> None:
@@ -190,14 +161,25 @@ class LanguageModelSeat:
         self._unread.clear()
 
     def record(self) -> dict[str, Any]:
-        """Digests that prove what the view was; ``inexact_reads`` counts texts that its tokeniser could not spell."""
-        made = {"tokeniser": self.agent.vocabulary.digest, "prompt_ids": self._prompt_digest}
-        return {**made, "inexact_reads": self._inexact}
+        """What proves the view and the model; ``inexact_reads`` counts texts that its tokeniser could not spell."""
+        agent = self.agent
+        made = {"weights": agent.weights, "tokeniser": agent.vocabulary.digest, "prompt_ids": self._prompt_digest}
+        return {**made, **vars(agent.sampling), "inexact_reads": self._inexact}
 
 
 def digest_ids(ids: list[int]) -> str:
     """A digest of token ids, to prove that two views are the same."""
     return hashlib.blake2b(np.asarray(ids, dtype="<i8").tobytes(), digest_size=8).hexdigest()
+
+
+def weights_digest(model: Any) -> str:
+    """Tells models apart by up to 64 numbers of each tensor, evenly spaced: cheap also for billions of weights."""
+    state = hashlib.blake2b(digest_size=8)
+    for name, tensor in sorted(model.state_dict().items()):
+        flat = tensor.detach().flatten()
+        some = flat[:: max(1, flat.numel() // 64)][:64].double().cpu().numpy()
+        state.update(f"{name} {tuple(tensor.shape)}".encode() + some.astype("<f8").tobytes())
+    return state.hexdigest()
 
 
 def end_ids_of(model: Any, tokenizer: Any) -> list[int]:
@@ -224,21 +206,27 @@ def load_language_model(path: str, *, prompt: str = "{question}\n", sampling: Sa
     from transformers.utils import logging as library_log
 
     logging: Any = library_log
-    bars = logging.is_progress_bar_enabled()
+    bars, level = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # a bar for loading a few tensors would be most of what a log shows
+    logging.set_verbosity_error()  # what is wrong with a model is said once, in the error
     local = Path(path).expanduser()
     if path.startswith((".", "/", "~")) and not local.is_dir():
         raise AgentError(f"hf:{path}: there is no such folder")
     try:
         where = str(local) if local.is_dir() else path
-        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local.is_dir())
+        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local.is_dir(), trust_remote_code=False)
         model = AutoModelForCausalLM.from_pretrained(
-            where, dtype=torch.float32, use_safetensors=True, local_files_only=local.is_dir()
+            where,
+            dtype=torch.float32,
+            use_safetensors=True,
+            local_files_only=local.is_dir(),
+            trust_remote_code=False,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise AgentError(f"hf:{path}: {why}") from None
     finally:
+        logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
     return LanguageModel(model, tokenizer, prompt=prompt, sampling=sampling, source=path)

@@ -38,6 +38,8 @@ def resolve(name: str, defined: dict[str, AgentConfig]) -> AgentConfig:
     """The config of a name, its address filled in for built-in names. Raises AgentError naming the near ones."""
     config = defined.get(name) or AgentConfig()
     address = config.address or name
+    if address != name and address in defined:  # a name that stands for another
+        return resolve(address, {other: one for other, one in defined.items() if other != name})
     if address in BUILT_IN:
         return AgentConfig(**{**asdict(config), "address": address})
     kind, colon, rest = address.partition(":")

@@ -5,8 +5,9 @@ This is what proves a rollout: the recorded factors must equal these (promise 2)
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -45,10 +46,21 @@ class TrainingView:
 
 
 def training_view(
-    agent: LanguageModel, view: View, rule: UnitRule, spans: Sequence[Span], prefix: int = 0
+    agent: LanguageModel,
+    view: View,
+    rule: UnitRule,
+    spans: Sequence[Span],
+    prefix: int = 0,
+    record: Mapping[str, Any] | None = None,
 ) -> TrainingView:
-    """Rebuilds what the author saw from the spans alone. The first ``prefix`` spans are read, nobody acts in them."""
+    """Rebuilds what the author saw from the spans alone. The first ``prefix`` spans are read, nobody acts in them.
+
+    The view ends where the author last acts. Raises ValueError if the author's tokens are of another tokeniser, or if
+    ``record`` (what the episode stores of the author's view) says that its prompt was another.
+    """
     seat, reader = agent.sit(view), Reader(rule)
+    if record is not None and record.get("prompt_ids") != seat.record()["prompt_ids"]:
+        raise ValueError(f"{view.author}: its prompt is not the one that this episode was written under")
     acts: list[list[tuple[int, int, int, bool]]] = []
     indices: list[int] = []
     ends: list[tuple[int, int] | None] = []
@@ -60,18 +72,31 @@ def training_view(
         if not mine or span.token_ids is None:
             seat.read(span)
             continue
+        if span.tokeniser != agent.vocabulary.digest:
+            raise ValueError(f"{view.author}: span {number} was written with another tokeniser")
         acts.append([(start + i - 1, token, states[i], opening and i == 0) for i, token in enumerate(span.token_ids)])
         seat.ids += span.token_ids[: span.written]
         indices.append(number)
         ends.append(None if span.end_logprob is None else (len(seat.ids) - 1, reader.state))
-    return TrainingView(seat.take_in(), acts, indices, ends)
+    used = [place for span in acts for place, *_ in span] + [end[0] for end in ends if end is not None]
+    return TrainingView(seat.ids[: max(used, default=-1) + 1], acts, indices, ends)
 
 
 def rescore(
-    agent: LanguageModel, view: View, rule: UnitRule, spans: Sequence[Span], prefix: int = 0
+    agent: LanguageModel,
+    view: View,
+    rule: UnitRule,
+    spans: Sequence[Span],
+    prefix: int = 0,
+    record: Mapping[str, Any] | None = None,
 ) -> list[SpanFactors]:
-    """The author's factors by one teacher-forced pass, under its own temperature and truncation; differentiable."""
-    seen = training_view(agent, view, rule, spans, prefix)
+    """The author's factors by one teacher-forced pass, under its own temperature and truncation; differentiable.
+
+    Raises ValueError as `training_view` does.
+    """
+    seen = training_view(agent, view, rule, spans, prefix, record)
+    if not seen.ids:
+        return []
     ids = torch.tensor([seen.ids], device=agent.model.device)
     logits = agent.model(input_ids=ids, use_cache=False).logits[0].float()
     out = []

@@ -60,7 +60,7 @@ class _ScriptSeat:
             fitted = fit(text, turn)
         except ValueError as error:
             raise AgentError(f"{self._view.author}: {error}") from None
-        whole = fitted.removeprefix(" ") == text.removeprefix(" ")
+        whole = fitted.strip() == text.strip()
         span = Span(self._view.author, fitted, ended=bool(end) and whole)
         if not fitted and not span.ended:
             raise AgentError(f"{self._view.author}: it wrote nothing and did not end the solution")
@@ -91,14 +91,11 @@ class Scripted:
     gives_logprobs = False
     conditions_on_opening = False
 
-    def __init__(self, writer: Writer, source: str = "function"):
-        self._writer, self._source = writer, source
+    def __init__(self, writer: Writer):
+        self._writer = writer
 
     def sit(self, view: View) -> _FunctionSeat:
         return _FunctionSeat(self._writer, view)
-
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "script", "source": self._source}
 
 
 class _RecitingSeat(_ScriptSeat):
@@ -136,6 +133,3 @@ class Reciting:
 
     def sit(self, view: View) -> _RecitingSeat:
         return _RecitingSeat(self._script, view)
-
-    def describe(self) -> dict[str, Any]:
-        return {"kind": "script", "source": f"script:{self._script}"}

@@ -3,7 +3,7 @@
 A rule says of each next token whether it *opens* a unit. For most rules a token opens iff its first character does,
 so the rule is an automaton over character classes; `opens` and `next` of it are all there is to know. The same rule
 object serves text without tokens (a person's or a script's: every character counts as a token), the tables of a
-decoder (see `agents.tables`) and the validator of stored episodes.
+decoder (see `agents.vocabulary`) and the validator of stored episodes.
 
 A byte that belongs to no complete character within its token is written as a lone surrogate (Python's
 ``surrogateescape``) and counts as a letter; so does U+FFFD, which is how such a byte looks in stored text.

@@ -104,12 +104,14 @@ def vocabulary_of(tokenizer: Any, size: int, end_ids: Sequence[int] = (), suppre
         raise TokeniserError(f"{type(tokenizer).__name__} is not a fast tokeniser; only those can be used")
     spec = json.loads(backend.to_str())
     to_bytes = _piece_reader(spec.get("decoder"))
+    byte_level = any(part["type"] == "ByteLevel" for part in _flatten(spec.get("decoder")))
     added = {int(token["id"]): token for token in spec.get("added_tokens", [])}
     pieces = [b""] * size
     for token, index in tokenizer.get_vocab().items():
         if index < size:
-            # Added tokens (specials, or words like <|im_end|>) stand for themselves, outside the decoder.
-            pieces[index] = token.encode() if index in added else to_bytes(token)
+            # Byte-level decoders leave added tokens (<|im_end|>, say) as they are; others spell those that are words.
+            as_is = index in added and (added[index]["special"] or byte_level)
+            pieces[index] = token.encode() if as_is else to_bytes(token)
     specials = {index for index, token in added.items() if token["special"]} | set(tokenizer.all_special_ids)
     specials |= set(suppressed)
     ends = list(end_ids) or ([] if tokenizer.eos_token_id is None else [tokenizer.eos_token_id])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from agents.contract import Agent, AgentError, Seat, View
 from arena.episode import Episode
@@ -23,7 +25,7 @@ class ReferenceEngine:
 
     def episodes(self, jobs: Iterable[Job]) -> Iterator[Episode]:
         for job in jobs:
-            yield asyncio.run(self.play(job))
+            yield _finished(self.play(job))
 
     async def play(self, job: Job) -> Episode:
         """Plays one job: seats its agents, lets them take turns, and puts the episode together."""
@@ -43,3 +45,13 @@ class ReferenceEngine:
                 seat.leave()
         seconds = time.perf_counter() - began
         return episode_of(job, played, seed=self.seed, limit=self.limit, seconds=seconds, views=views)
+
+
+def _finished(playing: Coroutine[Any, Any, Episode]) -> Episode:
+    """Runs to the end, in a thread of its own where a loop runs already (a notebook)."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return asyncio.run(playing)
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, playing).result()

@@ -11,7 +11,7 @@ import codecs
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from agents.contract import Span
@@ -91,17 +91,16 @@ class Episode:
 
     def fingerprint(self) -> str:
         """Digest over everything but grade and timings: one changed character changes it."""
-        proven = {name: value for name, value in asdict(self).items() if name not in UNPROVEN}
-        canonical = json.dumps(proven, sort_keys=True, separators=(",", ":"))
+        proven = {name: value for name, value in vars(self).items() if name not in UNPROVEN}
+        canonical = json.dumps(proven, sort_keys=True, separators=(",", ":"), default=vars)
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
     def line(self) -> bytes:
         """The episode as one line of JSON, newline included."""
-        plain = asdict(self)
         try:
-            return (json.dumps(plain, ensure_ascii=False) + "\n").encode()
+            return (json.dumps(vars(self), ensure_ascii=False, default=vars) + "\n").encode()
         except UnicodeEncodeError:  # half a surrogate pair in somebody's question
-            return (json.dumps(plain) + "\n").encode()
+            return (json.dumps(vars(self), default=vars) + "\n").encode()
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Episode:

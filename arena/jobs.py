@@ -15,6 +15,7 @@ from arena.episode import Episode, assemble, episode_id, merged
 from arena.policy import Call, OnDemand, Policy
 from arena.reference import Played
 from arena.tasks import Problem
+from arena.validate import check
 
 
 @dataclass(frozen=True)
@@ -52,12 +53,12 @@ class Engine(Protocol):
 def episode_of(
     job: Job, played: Played, *, seed: int, limit: int, seconds: float, views: Mapping[str, dict[str, Any]]
 ) -> Episode:
-    """The stored form of what was played."""
+    """The stored form of what was played. Raises EpisodeError if it is not proven: then the engine has a defect."""
     text, records = assemble(merged(played.spans, len(job.prefix)))
     for record in records[: len(job.prefix)]:
         record.logprobs = record.end_logprob = None  # nobody acts in a prefix
     on_demand, called = isinstance(job.policy.schedule, OnDemand), isinstance(job.policy.schedule, Call)
-    return Episode(
+    episode = Episode(
         id=job.id,
         problem_id=job.problem.id,
         sample=job.sample,
@@ -83,6 +84,7 @@ def episode_of(
         timings={"seconds": round(seconds, 6)},
         versions=versions(),
     )
+    return check(episode)
 
 
 @lru_cache(maxsize=1)

@@ -36,7 +36,10 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 
 def read_episodes(run: Path) -> Iterator[Episode]:
-    """The episodes of a run's folder (or of an episodes file), in the order in which they were written."""
+    """The episodes of a run's folder (or of an episodes file), in the order in which they were written.
+
+    Raises StoreError at a line that is not an episode, or that was changed: `arena.validate` says more.
+    """
     path = run / "episodes.jsonl" if run.is_dir() else run
     if not path.is_file():
         raise StoreError(f"{run}: there is no episodes.jsonl; name the folder of a run")
@@ -44,7 +47,10 @@ def read_episodes(run: Path) -> Iterator[Episode]:
         try:
             if not isinstance(given, dict):
                 raise EpisodeError(str(given))
-            yield Episode.from_dict(given)
+            episode = Episode.from_dict(given)
+            if episode.digest != episode.fingerprint():
+                raise EpisodeError("was changed after it was written")
+            yield episode
         except EpisodeError as error:
             raise StoreError(f"{path}:{number}: {error}") from None
 

@@ -87,7 +87,7 @@ async def play(
             pens.append((reader.unit + 1, span.asks))
         if span.ended:
             return result("end")
-        if span.token_ids is not None and written < limit and not _handed_over(span, policy, reader):
+        if span.token_ids is not None and written < limit and not (span.written and _handed_over(span, policy, reader)):
             return result("context")
         if not span.written:  # the contract forbids it, and the loop would never end
             return result("error", f"{author}: it wrote nothing and did not end the solution")

@@ -59,6 +59,7 @@ def main(given: RunConfig) -> int:
 
 def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Path) -> int:
     """Plays what the run owes and sums it up. Whatever goes wrong, what was written is kept."""
+    from arena.episode import EpisodeError
     from arena.grading import Grader, GraderError
     from arena.lines import StoreError
     from arena.policy import PolicyError
@@ -81,6 +82,8 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
         fail(str(error))
     except (AgentError, GraderError) as error:
         fail(f"{error}; {kept}")
+    except EpisodeError as error:
+        fail(f"{error}: the engine made what cannot be proven, please report it; {kept}")
     except PolicyError as error:
         fail(f"--handoff: {error}; {kept}")
     except MemoryError:
@@ -135,6 +138,7 @@ def _episodes(
         found = parents.get(identity)
         return found or next(episode for episode in run.episodes() if episode.id == identity)
 
+    _same_models(agents, run)
     engine = ReferenceEngine(agents, seed=config.seed, limit=config.limit)
     for job in plan(config, task, vocabularies, stored, run.ids):
         for episode in engine.episodes([job]):
@@ -144,6 +148,20 @@ def _episodes(
             else:
                 parents[episode.id] = episode
             yield episode
+
+
+def _same_models(agents: Mapping[str, Agent], run: Run) -> None:
+    """Raises UserError if a run that is gone on with was begun by other weights under the same address."""
+    known: set[str] = set()
+    for episode in run.episodes() if run.ids else ():
+        for name, view in episode.views.items():
+            if "weights" in view and name not in known and view["weights"] != getattr(agents[name], "weights", ""):
+                fail(
+                    f"--resume: the weights of {name!r} are not those that the run was begun with; choose another --out"
+                )
+            known.add(name)
+        if known == set(agents):
+            return
 
 
 def load_agents(config: RunConfig) -> dict[str, Agent]:

@@ -18,10 +18,10 @@ import tyro
 
 from agents.chance import Chance, episode_key
 from agents.replay import Reader
-from agents.units import UnitRule
+from agents.units import UnitRule, words
 from arena.command import fail, run_command
 from arena.episode import Episode, EpisodeError, SpanRecord, episode_id, surfaces
-from arena.policy import Call, Once, Policy, PolicyError, Schedule, Situation, parse
+from arena.policy import Call, Once, Policy, PolicyError, Situation, parse
 
 ENDINGS = ("end", "limit", "context", "error")
 
@@ -42,19 +42,54 @@ def problems_of(episode: Episode) -> list[str]:
         return [f"malformed: {type(error).__name__}: {error}"]
 
 
-Opening = tuple[str, list[tuple[str, int, int]]]
-"""Of an episode that others may begin with: its text, and (author, start, end) of its spans."""
+@dataclass(frozen=True)
+class Opening:
+    """What is kept of an episode that others begin with."""
+
+    text: str
+    spans: tuple[SpanRecord, ...]
+
+    def units(self, rule: UnitRule) -> int:
+        """How many units it holds under a rule."""
+        reader = Reader(rule)
+        for steps in surfaces(self.text, self.spans):
+            reader.skip(steps)
+        return reader.unit + 1
 
 
-def unlike_its_parent(episode: Episode, parent: Opening) -> list[str]:
-    """What of an episode's prefix is not the beginning of its parent, in words."""
+def unlike_its_parent(episode: Episode, parent: Opening | None) -> list[str]:
+    """What of an episode's prefix is not the beginning of its parent, in words; a missing parent proves nothing.
+
+    Tokens are compared by their ids: a character that the cut splits is text of neither side.
+    """
+    schedule = parse(episode.policy).schedule
+    if parent is None:
+        # A prefix may come from another run; what `once` begins with is in its own.
+        return [f"parent_id: {episode.parent_id} is not in this run"] if isinstance(schedule, Once) else []
     prefix = episode.spans[: episode.prefix_spans or 0]
-    end = prefix[-1].end if prefix else 0
-    text, spans = parent
-    begun = [(author, start, min(stop, end)) for author, start, stop in spans if start < end]
-    if episode.text[:end] != text[:end] or [(s.author, s.start, s.end) for s in prefix] != begun:
-        return [f"prefix: is not the beginning of {episode.parent_id}"]
+    for number, (mine, theirs) in enumerate(zip(prefix, (*parent.spans, *[None] * len(prefix)), strict=False)):
+        if theirs is None or not _begins(mine, theirs, episode.text, parent.text, number == len(prefix) - 1):
+            return [f"prefix: span {number} is not that of {episode.parent_id}"]
+    if isinstance(schedule, Once):
+        total = parent.units(parse(episode.policy).rule)
+        if episode.prefix_units != round(schedule.fraction * total):
+            return [
+                f"prefix: {episode.prefix_units} of {total} units, but the policy hands over at {schedule.fraction}"
+            ]
     return []
+
+
+def _begins(mine: SpanRecord, theirs: SpanRecord, text: str, their_text: str, last: bool) -> bool:
+    """Is a span of a prefix that of the parent, or (the last one) its beginning?"""
+    ours, other = text[mine.start : mine.end], their_text[theirs.start : theirs.end]
+    if mine.author != theirs.author or (mine.token_ids is None) != (theirs.token_ids is None):
+        return False
+    if mine.token_ids is not None and theirs.token_ids is not None:
+        size = len(mine.token_ids)
+        if mine.token_ids != (theirs.token_ids[:size] if last else theirs.token_ids):
+            return False
+        ours = ours.rstrip("\ufffd") if last else ours
+    return other.startswith(ours) if last else ours == other
 
 
 def check(episode: Episode) -> Episode:
@@ -113,7 +148,11 @@ def _length(episode: Episode) -> Iterator[str]:
     elif ended and (ends := own[-1].token_ends) and [own[-1].start, *ends][-2] != own[-1].end:
         yield f"span {len(episode.spans) - 1}: the episode ended, but its last token is not the end"
     if any(span.token_ids is None for span in episode.spans):
-        return  # words are counted as they are written, turn by turn
+        # Words are counted as they are written, turn by turn: a word that was cut in two counts twice.
+        texts = (episode.text[span.start : span.end] for span in own if span.token_ids is None)
+        if own and sum(map(words, texts)) > episode.limit:
+            yield f"limit: more words were written than the limit of {episode.limit}"
+        return
     written = sum(len(span.token_ids or ()) for span in episode.spans) - ended
     if own and written > episode.limit:
         yield f"limit: {written} tokens were written, and the limit is {episode.limit}"
@@ -163,7 +202,7 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
         yield "assigned: missing, and the schedule is a Python function"
         return
     expected_p = policy.p_at(episode.step)
-    if expected_p is not None and (episode.p is None or abs(episode.p - expected_p) > 1e-12):
+    if (episode.p is None) != (expected_p is None) or abs((episode.p or 0) - (expected_p or 0)) > 1e-12:
         yield f"p is {episode.p}, but the policy gives {expected_p}"
     pens = [(int(first), str(name)) for first, name in episode.pens or ()]
     chance = Chance(episode.seed, episode_key(episode.problem_id, episode.sample))
@@ -186,22 +225,25 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
             if expected != span.author:
                 yield f"span {number}, token {read.token}: unit {read.unit} belongs to {expected}, not to {span.author}"
                 return
-        ends = episode.ended == "end" and number == len(episode.spans) - 1 and span.token_ids is not None
-        if ends and not policy.rule.plain and not prefix:
-            # Where the next unit is another's, its author says whether one opens or the solution ends.
-            after = _author_after(reader, schedule, now)
-            if after not in (None, span.author):
-                yield f"span {number}: {span.author} ends the solution where that is {after}'s to decide"
+        ends = episode.ended == "end" and number == len(episode.spans) - 1 and not prefix
+        if ends and (span.token_ids is not None or not steps):
+            # A model ends only what it may: where the next unit is another's, that one says whether it opens. An author
+            # without tokens may stop in the middle of its own unit, but whoever only ends must hold the next.
+            decides = _decides(reader, policy, now)
+            if decides not in (None, span.author):
+                yield f"span {number}: {span.author} ends the solution where that is {decides}'s to decide"
         if number + 1 == episode.prefix_spans and reader.unit + 1 != episode.prefix_units:
             yield f"prefix: holds {reader.unit + 1} units, not {episode.prefix_units}"
     if episode.prefix_spans == 0 and episode.prefix_units != 0:
         yield f"prefix: holds 0 units, not {episode.prefix_units}"
 
 
-def _author_after(reader: Reader, schedule: Schedule, now: Situation) -> str | None:
-    """Who may write (or end) at the next opening; None where the schedule cannot say."""
+def _decides(reader: Reader, policy: Policy, now: Situation) -> str | None:
+    """Who draws next, an opening or the end; None where the schedule cannot say."""
+    rule = policy.rule
+    unit = reader.unit if rule.plain and not rule.step(reader.state, "")[0] else reader.unit + 1
     try:
-        return now.names[schedule.author(reader.unit + 1, now)]
+        return now.names[policy.schedule.author(unit, now)]
     except (IndexError, ValueError, PolicyError):
         return None
 
@@ -242,10 +284,10 @@ def main(options: Options) -> int:
         try:
             episode = Episode.from_dict(given if isinstance(given, dict) else {"not": given})
             found = problems_of(episode)
-            if not found and episode.parent_id in solos:
-                found = unlike_its_parent(episode, solos[episode.parent_id])
+            if not found and episode.parent_id is not None:
+                found = unlike_its_parent(episode, solos.get(episode.parent_id))
             if not found and episode.condition.startswith("solo:"):
-                solos[episode.id] = episode.text, [(s.author, s.start, s.end) for s in episode.spans]
+                solos[episode.id] = Opening(episode.text, tuple(episode.spans))
         except EpisodeError as error:
             found = [str(given) if isinstance(given, EpisodeError) else str(error)]
         if found:

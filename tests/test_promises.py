@@ -79,7 +79,9 @@ def assert_factors(agents: Mapping[str, Agent], episode: Episode) -> int:
         if not isinstance(agent, LanguageModel):
             continue
         with torch.no_grad():
-            again = rescore(agent, View(episode.question, name), rule, spans, episode.prefix_spans or 0)
+            again = rescore(
+                agent, View(episode.question, name), rule, spans, episode.prefix_spans or 0, episode.views[name]
+            )
         for found in again:
             record = episode.spans[found.span]
             assert found.logprobs.tolist() == pytest.approx(record.logprobs, abs=1e-4)

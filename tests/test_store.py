@@ -361,6 +361,7 @@ def test_half_a_surrogate_pair_does_not_stop_the_parquet_file(tmp_path: Path) ->
 
     one = episode(0, "a\ud800b", "\udc00?", "\ud83d")
     one.views = {"\ud83d": {"x": "\ud800"}}
+    one.digest = one.fingerprint()
     (tmp_path / "episodes.jsonl").write_bytes(one.line() + episode(1, "\x00\u2028").line())
     rows = pq.read_table(write_parquet(tmp_path)).to_pylist()
     assert [row["text"] for row in rows] == ["a\ufffdb", "\x00\u2028"]

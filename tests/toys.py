@@ -24,6 +24,7 @@ class ToyTokenizer:
     """Greedy longest-match over byte pieces; adds one prompt token, id 0."""
 
     eos_token_id = 1
+    bos_token_id = None
     added_tokens_decoder: dict[int, str] = {}  # noqa: RUF012
 
     def __init__(self, pieces: Sequence[bytes]):
@@ -52,6 +53,9 @@ class ToyModel:
 
     def eval(self) -> ToyModel:
         return self
+
+    def state_dict(self) -> dict[str, Tensor]:
+        return {"table": self.table}
 
     def logits(self, ids: Sequence[int]) -> Tensor:
         return self.table[ids[-2] if len(ids) > 1 else 0, ids[-1]]
