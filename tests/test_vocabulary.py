@@ -126,7 +126,7 @@ EXACT = ("gpt2", "llama", "metaspace", "embedded")
 
 def agent_of(tokenizer: Any) -> LanguageModel:
     """A language model of no weights, for its encoding."""
-    model = SimpleNamespace(config=SimpleNamespace(vocab_size=len(tokenizer) + 3), eval=lambda: None)
+    model = SimpleNamespace(config=SimpleNamespace(vocab_size=len(tokenizer) + 3), eval=lambda: None, state_dict=dict)
     vocabulary = vocabulary_of(tokenizer, len(tokenizer) + 3)
     return LanguageModel(model, tokenizer, vocabulary=vocabulary)
 
