@@ -212,15 +212,20 @@ def load_language_model(path: str, *, prompt: str = "{question}\n", sampling: Sa
     local = Path(path).expanduser()
     if path.startswith((".", "/", "~")) and not local.is_dir():
         raise AgentError(f"hf:{path}: there is no such folder")
+    if local.is_dir() and not (local / "config.json").is_file():
+        raise AgentError(f"hf:{path}: there is no config.json in this folder, so there is no model in it")
     try:
         where = str(local) if local.is_dir() else path
-        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=local.is_dir(), trust_remote_code=False)
-        model = AutoModelForCausalLM.from_pretrained(
+        here = local.is_dir()
+        tokenizer = AutoTokenizer.from_pretrained(where, local_files_only=here, trust_remote_code=False)
+        auto: Any = AutoModelForCausalLM
+        model, loading = auto.from_pretrained(
             where,
             dtype=torch.float32,
             use_safetensors=True,
-            local_files_only=local.is_dir(),
+            local_files_only=here,
             trust_remote_code=False,
+            output_loading_info=True,
         )
     except (OSError, ValueError, KeyError, RuntimeError, SafetensorError) as error:
         why = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -229,4 +234,10 @@ def load_language_model(path: str, *, prompt: str = "{question}\n", sampling: Sa
         logging.set_verbosity(level)
         if bars:
             logging.enable_progress_bar()
-    return LanguageModel(model, tokenizer, prompt=prompt, sampling=sampling, source=path)
+    if missing := loading["missing_keys"]:
+        first = sorted(missing)[0]
+        raise AgentError(f"hf:{path}: not a causal language model: {len(missing)} weights are missing, as {first}")
+    agent = LanguageModel(model, tokenizer, prompt=prompt, sampling=sampling, source=path)
+    if not agent.encode("a")[0]:
+        raise AgentError(f"hf:{path}: its tokeniser gives no tokens; is there a tokenizer.json in the folder?")
+    return agent

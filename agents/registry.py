@@ -66,12 +66,9 @@ def make_agent(config: AgentConfig) -> Agent:
     from agents.distribution import Sampling
     from agents.language_model import load_language_model
 
-    try:
-        sampling = Sampling(config.temperature, config.top_k, config.top_p)
-    except ValueError as error:
-        raise AgentError(str(error)) from None
     path = str(EMBEDDED / config.address) if config.address in BUILT_IN else rest
     try:
+        sampling = Sampling(config.temperature, config.top_k, config.top_p)
         agent = load_language_model(path, prompt=config.prompt, sampling=sampling)
     except ValueError as error:
         raise AgentError(f"{config.address}: {error}") from None

@@ -101,26 +101,26 @@ class Scripted:
 class _RecitingSeat(_ScriptSeat):
     def __init__(self, script: str, view: View):
         super().__init__(view)
-        self._script, self._finite, _ = script.partition(END)
-        self._at = 0
+        self._rest, end, _ = script.partition(END)
+        self._again = "" if end else self._rest if self._rest[:1].isspace() else f" {self._rest}"
+        """What is recited when nothing is left: with a space before it, or its first word would join the last."""
 
     def _next(self, turn: Turn) -> str:
-        rest = self._script[self._at :]
-        if self._finite:
-            return rest + END
-        return rest if rest.strip() else self._script
+        if not self._again:
+            return self._rest + END
+        if not self._rest.strip():
+            self._rest = self._again
+        return self._rest
 
     async def write(self, turn: Turn) -> Span:
         span = await super().write(turn)
-        rest = self._script[self._at :]
-        rest = rest if rest.strip() else self._script
-        spaced = span.text.startswith(" ") and not rest.startswith(" ")
-        self._at = len(self._script) - len(rest) + len(span.text) - spaced
+        spaced = span.text.startswith(" ") and not self._rest.startswith(" ")
+        self._rest = self._rest[len(span.text) - spaced :]
         return span
 
 
 class Reciting:
-    """An agent that recites a text as its turns allow; from the start again when it is used up, unless ``{end}``."""
+    """Recites a text as its turns allow; from the start again when it is used up, unless it has an ``{end}``."""
 
     deterministic = True
     gives_logprobs = False

@@ -152,8 +152,7 @@ def resolved(config: RunConfig) -> RunConfig:
         defined = defined_agents(config.agent, {name: asdict(table) for name, table in config.agents.items()})
         agents = {name: resolve(name, defined) for name in names}
         for name, agent in agents.items():
-            if not agent.address.startswith("script:") and "{question}" not in agent.prompt:
-                fail(f"[agents.{name}]: its prompt must say where the question goes, with {{question}}")
+            _check_agent(name, agent)
         if config.agent and not any(text.partition("=")[0] in names for text in config.agent):
             fail(f"--agent {config.agent[0]}: does not sit down; add its name to --pair {config.pair}")
         policy = parse(config.handoff) if config.handoff else default_policy(len(names))
@@ -169,6 +168,24 @@ def resolved(config: RunConfig) -> RunConfig:
             agent.temperature = config.temperature
     values = {**vars(config), "agents": agents, "handoff": str(policy)}
     return RunConfig(**values)
+
+
+def _check_agent(name: str, agent: AgentConfig) -> None:
+    """Raises UserError for numbers, prompts and folders that no agent can have."""
+    if agent.address.startswith("script:"):
+        return
+    where = f"[agents.{name}]"
+    if "{question}" not in agent.prompt:
+        fail(f"{where}: its prompt must say where the question goes, with {{question}}")
+    if not 0 <= agent.temperature < float("inf"):
+        fail(f"{where}: temperature must be 0 (greedy) or more, not {agent.temperature}")
+    if agent.top_k < 0:
+        fail(f"{where}: top_k must be 0 (off) or more, not {agent.top_k}")
+    if not 0 < agent.top_p <= 1:
+        fail(f"{where}: top_p must be above 0 and at most 1, not {agent.top_p}")
+    path = agent.address.removeprefix("hf:")
+    if path != agent.address and path.startswith((".", "/", "~")) and not (Path(path).expanduser()).is_dir():
+        fail(f"--agent {name}={agent.address}: there is no such folder")
 
 
 def _check_texts(config: RunConfig) -> None:

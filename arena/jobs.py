@@ -13,9 +13,9 @@ from agents.chance import Chance, episode_key
 from agents.contract import Span
 from arena.episode import Episode, assemble, episode_id, merged
 from arena.policy import Call, OnDemand, Policy
+from arena.proof import check
 from arena.reference import Played
 from arena.tasks import Problem
-from arena.validate import check
 
 
 @dataclass(frozen=True)

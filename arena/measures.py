@@ -12,13 +12,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 from agents.units import words
 from arena.episode import Episode
 
-JARGON = re.compile(r"<<[^<>\n]*>>")
-"""Paper 1's jargon: a calculator note, as in ``<<3*4=12>>``."""
+JARGON = re.compile(r"<<")
+"""Paper 1's jargon, a calculator note as in ``<<3*4=12>>``. One that was opened counts, also if another author broke
+it: else a team would seem to lose the jargon by not being able to finish it."""
 
 
 @dataclass
@@ -35,15 +37,19 @@ class Tally:
     right_by_problem: dict[str, list[int]] = field(default_factory=dict)
     by_difficulty: dict[int, list[int]] = field(default_factory=dict)
     inexact_reads: int = 0
+    first_error: str | None = None
 
     def add(self, episode: Episode) -> None:
         verdict = (episode.grade or {}).get("verdict", "unreadable")
         right = int(verdict == "correct")
         self.verdicts[verdict] += 1
         self.endings[episode.ended] += 1
-        self.jargon += JARGON.search(episode.text) is not None
-        self.handoffs += sum(a.author != b.author for a, b in zip(episode.spans, episode.spans[1:], strict=False))
-        for span in episode.spans[episode.prefix_spans or 0 :]:
+        own = episode.spans[episode.prefix_spans or 0 :]  # nobody acts in a prefix: no measure counts it
+        self.jargon += bool(own) and JARGON.search(episode.text, own[0].start) is not None
+        self.handoffs += sum(a.author != b.author for a, b in pairwise(own))
+        if episode.ended == "error":
+            self.first_error = self.first_error or f"{episode.id}: {episode.error}"
+        for span in own:
             text = episode.text[span.start : span.end]
             self.words_by_author[span.author] += words(text)
             self.tokens += len(span.token_ids) if span.token_ids is not None else words(text)
@@ -66,7 +72,7 @@ class Tally:
         if len(self.right_by_problem) == self.episodes:
             return wilson(self.verdicts["correct"], self.episodes), "Wilson"
         means = [(right / count, count) for right, count in self.right_by_problem.values()]
-        return _over_problems(means), "t over problems, samples of a problem taken together"
+        return _over_problems(means)
 
     def summary(self) -> dict[str, Any]:
         """The measures under the names that `summary.json` and ``--json`` publish."""
@@ -82,6 +88,8 @@ class Tally:
             "correct": self.verdicts["correct"],
             "wrong": self.verdicts["wrong"],
             "unreadable": self.verdicts["unreadable"],
+            "failed": self.endings["error"],
+            "first_error": self.first_error,
             "ended": dict(sorted(self.endings.items())),
             "accuracy_by_difficulty": {
                 str(steps): {"accuracy": _rounded(right / count), "episodes": count}
@@ -134,20 +142,25 @@ def wilson(right: float, n: int, z: float = 1.959963984540054) -> tuple[float, f
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _over_problems(means: list[tuple[float, int]]) -> tuple[float, float]:
-    """t interval of the overall share with problems as the units: the linearised ratio estimator's standard error."""
+def _over_problems(means: list[tuple[float, int]]) -> tuple[tuple[float, float], str]:
+    """Interval of the overall share with problems as the units, and its method.
+
+    t with the linearised ratio estimator's standard error; where all problems are alike, t would claim certainty, and
+    it is Wilson's for as many trials as there are problems.
+    """
     from scipy import stats
 
     k, n = len(means), sum(count for _, count in means)
     share = sum(mean * count for mean, count in means) / n
     if k < 2:
-        return 0.0, 1.0
+        return (0.0, 1.0), "none: a single problem"
     residual = sum((count * (mean - share)) ** 2 for mean, count in means)
-    if not residual:  # all problems alike: t would claim certainty
-        return wilson(share * k, k)
+    if not residual:
+        return wilson(share * k, k), "Wilson over problems, all of one mean"
     error = math.sqrt(k / (k - 1) * residual) / n
     half = float(stats.t.ppf(0.975, k - 1)) * error
-    return max(0.0, share - half), min(1.0, share + half)
+    method = "t over problems, samples of a problem taken together"
+    return (max(0.0, share - half), min(1.0, share + half)), method
 
 
 def _rounded(value: float) -> float:

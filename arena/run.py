@@ -10,6 +10,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import sys
 import time
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from agents.contract import AgentError
 from arena.command import INTERRUPTED, fail, guarded, parse_options
 from arena.config import RunConfig, load_defaults, resolved, saved
-from arena.terminal import say
+from arena.terminal import say, visible
 
 _SMALL = 20_000_000
 """Parameters below which a model is faster on one thread."""
@@ -36,19 +37,19 @@ if TYPE_CHECKING:
 
 def main(given: RunConfig) -> int:
     """Runs a configuration; returns the exit code. Raises UserError for what the user can mend."""
+    from arena.lines import StoreError
+    from arena.plan import check_plan, check_prefix
+    from arena.store import refuse
+
     config = resolved(given)
+    check_prefix(config)
+    task = _task(config)
+    check_plan(config, task)
     if config.dry_run:
         import tomli_w
 
         print(tomli_w.dumps(saved(config)), end="")
         return 0
-    from arena.lines import StoreError
-    from arena.plan import check_plan, check_prefix
-    from arena.store import refuse
-
-    check_prefix(config)
-    task = _task(config)
-    check_plan(config, task)
     folder = config.out or _new_folder(config)
     try:
         refuse(folder, saved(config), resume=config.resume)
@@ -65,32 +66,37 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
     from arena.policy import PolicyError
     from arena.store import Run
 
-    kept = "what was written is kept, --resume goes on with it"
+    stored = 0
+
+    def kept() -> str:
+        return "; what was written is kept, --resume goes on with it" if stored else ""
+
     try:
         with Run(folder, saved(config), resume=config.resume) as run, Grader() as grader:
+            stored = len(run.ids)
             try:
                 with _patient_interrupt() as asked:
                     for episode in _with_progress(_episodes(config, task, agents, run, grader), config, run):
                         run.append(episode)
+                        stored = len(run.ids)
                         if asked():
                             raise KeyboardInterrupt
-                _sum_up(config, run)
+                return _sum_up(config, run)
             except KeyboardInterrupt:
                 _say_how_to_go_on(folder, len(run.ids))
                 return INTERRUPTED
     except StoreError as error:
         fail(str(error))
     except (AgentError, GraderError) as error:
-        fail(f"{error}; {kept}")
+        fail(f"{error}{kept()}")
     except EpisodeError as error:
-        fail(f"{error}: the engine made what cannot be proven, please report it; {kept}")
+        fail(f"{error}: the engine made what cannot be proven, please report it{kept()}")
     except PolicyError as error:
-        fail(f"--handoff: {error}; {kept}")
+        fail(f"--handoff: {error}{kept()}")
     except MemoryError:
-        fail(f"--limit {config.limit}: out of memory; {kept}")
+        fail(f"--limit {config.limit}: out of memory{kept()}")
     except OSError as error:
-        fail(f"{_named(error, folder)}; {kept}")
-    return 0
+        fail(f"{_named(error, folder)}{kept()}")
 
 
 @contextmanager
@@ -168,10 +174,14 @@ def load_agents(config: RunConfig) -> dict[str, Agent]:
     """Makes every agent of the pair. Raises UserError."""
     from agents.registry import make_agent
 
-    try:
-        agents = {name: make_agent(agent) for name, agent in config.agents.items()}
-    except AgentError as error:
-        fail(f"--agent {error}" if not str(error).startswith("--") else str(error))
+    agents: dict[str, Agent] = {}
+    if sys.stderr.isatty():
+        say(f"loading {visible(', '.join(config.names))} ...", sys.stderr)
+    for name, agent in config.agents.items():
+        try:
+            agents[name] = make_agent(agent)
+        except AgentError as error:
+            fail(f"--agent {name}={error}")
     _settle_threads(agents)
     return agents
 
@@ -253,19 +263,26 @@ def _with_progress(episodes: Iterator[Episode], config: RunConfig, run: Run) -> 
                 shown += 1
 
 
-def _sum_up(config: RunConfig, run: Run) -> None:
-    """Writes the summary and prints it."""
+def _sum_up(config: RunConfig, run: Run) -> int:
+    """Writes the summary and prints it. Returns 1 if episodes failed, which is said apart from the figures."""
     from arena.measures import summary_of
-    from arena.show import Screen, difficulty_lines, plain_summary, summary_table
+    from arena.show import TABLE_WIDTH, Screen, difficulty_lines, plain_summary, summary_table
 
     summary = summary_of(run.episodes())
     run.finish(summary)
     screen = Screen()
+    failed = sum(one["failed"] for one in summary["conditions"].values())
+    if failed:
+        first = next(one["first_error"] for one in summary["conditions"].values() if one["failed"])
+        say(
+            visible(f"{failed} of {len(run.ids)} episodes failed, and count as unreadable; the first: {first}"),
+            sys.stderr,
+        )
     if config.json:
         say(json.dumps(summary, indent=2, ensure_ascii=False))
-        return
+        return int(failed > 0)
     conditions = summary["conditions"]
-    if screen.is_terminal:
+    if screen.is_terminal and screen.width >= TABLE_WIDTH:
         screen.print(summary_table(conditions))
         screen.print()
     else:
@@ -273,11 +290,14 @@ def _sum_up(config: RunConfig, run: Run) -> None:
     for line in difficulty_lines(conditions):
         say(line)
     say(f"stored in {run.folder}")
+    return int(failed > 0)
 
 
 def _say_how_to_go_on(folder: Path, done: int) -> None:
-    command = ["python", "-m", "arena.run", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
-    say(f"\nstopped; {done} episodes are stored. To go on: {shlex.join(command)}", sys.stderr)
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    command = [python, "-m", "arena.run", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
+    stored = "1 episode is stored" if done == 1 else f"{done} episodes are stored"
+    say(f"\nstopped; {stored}. To go on: {shlex.join(command)}", sys.stderr)
 
 
 def cli(argv: list[str] | None = None) -> int:

@@ -18,6 +18,8 @@ from rich.text import Text
 from arena.episode import Episode
 from arena.terminal import silence, visible
 
+TABLE_WIDTH = 110
+"""Columns below which the summary is shown as lines: a table would have to cut its words."""
 COLOURS = ("cyan", "yellow", "magenta", "green", "blue", "red")
 
 

@@ -1,45 +1,26 @@
-"""The validator: proves from a stored episode alone that every character and token has an author and that every switch
-of author is one the recorded policy allows at that place. ``python -m arena.validate RUN`` checks a whole run.
+"""``python -m arena.validate RUN``: proves a stored run from its files.
 
-Nothing is taken on trust but the unit rule and the coins, both of which are pure functions: units are cut again from
-the stored text, coins are drawn again from the recorded seed and episode, and the author of every unit is compared.
-A prefix is compared with its parent where that is in the same run.
+Each episode is proven by itself (`arena.proof`); here it is compared with what it belongs to: the episode that it
+begins with, and the run's configuration.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
-from agents.chance import Chance, episode_key
 from agents.replay import Reader
-from agents.units import UnitRule, words
+from agents.units import UnitRule
 from arena.command import fail, run_command
-from arena.episode import Episode, EpisodeError, SpanRecord, episode_id, surfaces
-from arena.policy import Call, Once, Policy, PolicyError, Situation, parse
+from arena.episode import Episode, EpisodeError, SpanRecord, surfaces
+from arena.policy import Once, parse
+from arena.proof import problems_of
 
-ENDINGS = ("end", "limit", "context", "error")
-
-
-def problems_of(episode: Episode) -> list[str]:
-    """Everything that is wrong with an episode, in words; empty if it proves to be what it claims."""
-    try:
-        found = list(_shape(episode))
-        if found:  # what follows reads the spans and needs them in shape
-            return found
-        policy = parse(episode.policy)
-        if not isinstance(policy.schedule, Call):  # a reader never runs a function that a file names
-            policy.check(episode.authors)
-        return [*_authors(episode, policy), *_factors(episode, policy.rule)]
-    except PolicyError as error:
-        return [f"policy: {error}"]
-    except (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError) as error:
-        return [f"malformed: {type(error).__name__}: {error}"]
+if TYPE_CHECKING:
+    from arena.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -92,176 +73,6 @@ def _begins(mine: SpanRecord, theirs: SpanRecord, text: str, their_text: str, la
     return other.startswith(ours) if last else ours == other
 
 
-def check(episode: Episode) -> Episode:
-    """Returns the episode; raises EpisodeError, naming it, if it is not what it claims to be."""
-    if found := problems_of(episode):
-        raise EpisodeError(f"episode {episode.id}: {found[0]}")
-    return episode
-
-
-def _shape(episode: Episode) -> Iterator[str]:
-    """Digest, names, and spans that join to the text."""
-    if episode.digest != episode.fingerprint():
-        yield "digest: the episode was changed after it was written"
-    if episode.id != episode_id(episode.problem_id, episode.sample, episode.condition, episode.step):
-        yield f"id {episode.id!r} does not belong to problem {episode.problem_id!r}, sample {episode.sample}"
-    if episode.ended not in ENDINGS:
-        yield f"ended: {episode.ended!r} is none of {', '.join(ENDINGS)}"
-    if (episode.ended == "error") != (episode.error is not None):
-        yield "error: given if and only if the episode ended by an error"
-    if not episode.authors or len(set(episode.authors)) != len(episode.authors):
-        yield "authors: must be different names"
-    at = 0
-    for number, span in enumerate(episode.spans):
-        where = f"span {number}"
-        if span.author not in episode.authors:
-            yield f"{where}: its author {span.author!r} did not sit down"
-        if span.start != at or span.end < span.start:
-            yield f"{where}: begins at {span.start}, but the spans before it end at {at}"
-            return
-        if number and episode.spans[number - 1].author == span.author and number != episode.prefix_spans:
-            yield f"{where}: has the author of the span before it; they are one turn"
-        at = span.end
-        yield from _tokens(episode, number, span)
-    if at != len(episode.text):
-        yield f"text: characters {at} to {len(episode.text)} have no author"
-    yield from _prefix(episode)
-    yield from _length(episode)
-
-
-def _prefix(episode: Episode) -> Iterator[str]:
-    """A prefix is of a parent, and its spans are there."""
-    given = (episode.parent_id is None, episode.prefix_units is None, episode.prefix_spans is None)
-    if len(set(given)) != 1:
-        yield "prefix_units, prefix_spans and parent_id: all or none"
-    elif episode.prefix_spans is not None and not 0 <= episode.prefix_spans <= len(episode.spans):
-        yield f"prefix_spans is {episode.prefix_spans}, but there are {len(episode.spans)} spans"
-
-
-def _length(episode: Episode) -> Iterator[str]:
-    """The end is there if and only if it was written, and the length is within the limit, where tokens tell it."""
-    prefix = episode.prefix_spans or 0
-    own = episode.spans[prefix:]
-    ended = episode.ended == "end"
-    if ended and not own:
-        yield "ended: nobody ended the solution"
-    elif ended and (ends := own[-1].token_ends) and [own[-1].start, *ends][-2] != own[-1].end:
-        yield f"span {len(episode.spans) - 1}: the episode ended, but its last token is not the end"
-    if any(span.token_ids is None for span in episode.spans):
-        # Words are counted as they are written, turn by turn: a word that was cut in two counts twice.
-        texts = (episode.text[span.start : span.end] for span in own if span.token_ids is None)
-        if own and sum(map(words, texts)) > episode.limit:
-            yield f"limit: more words were written than the limit of {episode.limit}"
-        return
-    written = sum(len(span.token_ids or ()) for span in episode.spans) - ended
-    if own and written > episode.limit:
-        yield f"limit: {written} tokens were written, and the limit is {episode.limit}"
-    if episode.ended == "limit" and written < episode.limit:
-        yield f"ended by the limit of {episode.limit} after {written} tokens"
-
-
-def _tokens(episode: Episode, number: int, span: SpanRecord) -> Iterator[str]:
-    where = f"span {number}"
-    prefix = number < (episode.prefix_spans or 0)
-    last = number == len(episode.spans) - 1
-    if span.token_ids is None:
-        if span.token_ends is not None or span.logprobs or span.end_logprob is not None or span.partial:
-            yield f"{where}: factors without tokens"
-        if span.end == span.start and not (last and episode.ended == "end"):
-            yield f"{where}: is empty"
-        return
-    ends, size = span.token_ends, len(span.token_ids)
-    if not size:
-        yield f"{where}: is empty"
-    if ends is None or len(ends) != size:
-        yield f"{where}: has {size} tokens but {len(ends or [])} token ends"
-        return
-    if len(span.logprobs or []) != (0 if prefix else size):
-        yield f"{where}: has {size} tokens but {len(span.logprobs or [])} log-probabilities"
-    path = [span.start, *ends]
-    if path != sorted(path) or path[-1] != span.end:
-        yield f"{where}: its token ends do not lead from {span.start} to {span.end}"
-        return
-    partial = set(span.partial or ())
-    if not partial <= set(range(size)):
-        yield f"{where}: partial names tokens that are not there"
-    starts = [span.start, *ends[:-1]]
-    for token, (start, end) in enumerate(zip(starts, ends, strict=True)):
-        is_end = last and token == size - 1 and episode.ended == "end"
-        if start == end and token not in partial and not is_end:
-            yield f"{where}: token {token} has no characters"
-    for value in [*(span.logprobs or ()), *([] if span.end_logprob is None else [span.end_logprob])]:
-        if not (math.isfinite(value) and value <= 1e-4):
-            yield f"{where}: {value} is not a log-probability"
-
-
-def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
-    """Cuts the units again, draws the coins again, and compares the author of every token."""
-    schedule, names = policy.schedule, tuple(episode.authors)
-    if isinstance(schedule, Call) and episode.assigned is None:
-        yield "assigned: missing, and the schedule is a Python function"
-        return
-    expected_p = policy.p_at(episode.step)
-    if (episode.p is None) != (expected_p is None) or abs((episode.p or 0) - (expected_p or 0)) > 1e-12:
-        yield f"p is {episode.p}, but the policy gives {expected_p}"
-    pens = [(int(first), str(name)) for first, name in episode.pens or ()]
-    chance = Chance(episode.seed, episode_key(episode.problem_id, episode.sample))
-    now = Situation(names, chance.coin, episode.p, pens, episode.assigned)
-    if isinstance(schedule, Once) and episode.prefix_units is None:
-        yield "prefix_units: missing, and the policy hands over once, after a prefix"
-    reader = Reader(policy.rule)
-    for number, (span, steps) in enumerate(zip(episode.spans, surfaces(episode.text, episode.spans), strict=True)):
-        prefix = number < (episode.prefix_spans or 0)
-        for read in reader.read(steps):
-            if read.token == 0 and number and not read.opens:
-                yield f"span {number}: {span.author} takes over where no {policy.unit} opens"
-            if prefix:
-                continue
-            try:
-                expected = names[schedule.author(read.unit, now)]
-            except (IndexError, ValueError, PolicyError) as error:
-                yield f"unit {read.unit}: no author is known for it ({error})"
-                return
-            if expected != span.author:
-                yield f"span {number}, token {read.token}: unit {read.unit} belongs to {expected}, not to {span.author}"
-                return
-        ends = episode.ended == "end" and number == len(episode.spans) - 1 and not prefix
-        if ends and (span.token_ids is not None or not steps):
-            # A model ends only what it may: where the next unit is another's, that one says whether it opens. An author
-            # without tokens may stop in the middle of its own unit, but whoever only ends must hold the next.
-            decides = _decides(reader, policy, now)
-            if decides not in (None, span.author):
-                yield f"span {number}: {span.author} ends the solution where that is {decides}'s to decide"
-        if number + 1 == episode.prefix_spans and reader.unit + 1 != episode.prefix_units:
-            yield f"prefix: holds {reader.unit + 1} units, not {episode.prefix_units}"
-    if episode.prefix_spans == 0 and episode.prefix_units != 0:
-        yield f"prefix: holds 0 units, not {episode.prefix_units}"
-
-
-def _decides(reader: Reader, policy: Policy, now: Situation) -> str | None:
-    """Who draws next, an opening or the end; None where the schedule cannot say."""
-    rule = policy.rule
-    unit = reader.unit if rule.plain and not rule.step(reader.state, "")[0] else reader.unit + 1
-    try:
-        return now.names[policy.schedule.author(unit, now)]
-    except (IndexError, ValueError, PolicyError):
-        return None
-
-
-def _factors(episode: Episode, rule: UnitRule) -> Iterator[str]:
-    """Every handoff by an author with a distribution carries the factor of its decision that its unit was over."""
-    for number, span in enumerate(episode.spans):
-        last = number == len(episode.spans) - 1
-        if span.token_ids is None or number < (episode.prefix_spans or 0):
-            continue
-        if rule.plain or last:
-            # The last author may have handed over to one who failed, or whose view was full.
-            if span.end_logprob is not None and not (last and episode.ended in ("error", "context")):
-                yield f"span {number}: has an end factor where nothing was handed over"
-        elif span.end_logprob is None:
-            yield f"span {number}: hands over without an end factor"
-
-
 @dataclass
 class Options:
     """Check that a run's episodes are what they claim to be."""
@@ -274,10 +85,13 @@ def main(options: Options) -> int:
     from arena.lines import read_lines
     from arena.terminal import visible
 
-    path = options.run / "episodes.jsonl" if options.run.is_dir() else options.run
+    folder = options.run if options.run.is_dir() else None
+    path = folder / "episodes.jsonl" if folder else options.run
     if not path.is_file():
         fail(f"{options.run}: there is no episodes.jsonl; name the folder of a run")
-    bad = checked = 0
+    config = _config_of(folder) if folder else None
+    checked = bad = 0
+    seen: set[str] = set()
     solos: dict[str, Opening] = {}
     for number, given in read_lines(path):
         checked += 1
@@ -286,15 +100,59 @@ def main(options: Options) -> int:
             found = problems_of(episode)
             if not found and episode.parent_id is not None:
                 found = unlike_its_parent(episode, solos.get(episode.parent_id))
+            if not found and config is not None:
+                found = unlike_its_run(episode, config)
+            if not found and episode.id in seen:
+                found = [f"{episode.id} is in this run more than once"]
             if not found and episode.condition.startswith("solo:"):
                 solos[episode.id] = Opening(episode.text, tuple(episode.spans))
+            seen.add(episode.id)
         except EpisodeError as error:
             found = [str(given) if isinstance(given, EpisodeError) else str(error)]
         if found:
             bad += 1
             print(visible(f"{path}:{number}: {found[0]}"))
-    print(f"{checked} episodes, {checked - bad} proven, {bad} not")
-    return 1 if bad else 0
+    episodes = "1 episode" if checked == 1 else f"{checked} episodes"
+    print(f"{episodes}, {checked - bad} proven, {bad} not (grades are checked by python -m arena.grade)")
+    return 1 if bad or not _whole(folder, config, checked) else 0
+
+
+def _config_of(folder: Path) -> RunConfig | None:
+    """The configuration of a run of `arena.run`; None for a folder without one."""
+    from arena.config import load_defaults
+
+    path = folder / "config.toml"
+    return load_defaults(path) if path.is_file() else None
+
+
+def unlike_its_run(episode: Episode, config: RunConfig) -> list[str]:
+    """What of an episode is not as its run's configuration says, in words."""
+    wanted: dict[str, Any] = {"seed": config.seed, "limit": config.limit}
+    if episode.condition == "team":
+        wanted |= {"policy": config.handoff, "authors": list(config.names)}
+    given = {name: getattr(episode, name) for name in wanted}
+    return [
+        f"{name} is {given[name]!r}, but config.toml says {wanted[name]!r}"
+        for name in wanted
+        if given[name] != wanted[name]
+    ]
+
+
+def _whole(folder: Path | None, config: RunConfig | None, count: int) -> bool:
+    """Says how many episodes are owed; False where none is there, or where a finished run has too few."""
+    if not count:
+        print("there is nothing to prove")
+        return False
+    if folder is None or config is None:
+        return True
+    from arena.plan import size
+
+    owed = size(config) - count
+    if owed > 0:
+        finished = (folder / "summary.json").is_file()
+        print(f"{owed} more are asked for by config.toml" + (", and the run was finished" if finished else ""))
+        return not finished
+    return True
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from arena.lines import read_episodes
-from arena.validate import problems_of
+from arena.proof import problems_of
 
 ROOT = Path(__file__).parents[1]
 PYTHON = [sys.executable, "-m", "arena.run"]

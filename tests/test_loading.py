@@ -42,7 +42,7 @@ def test_remote_code_is_never_run(folder: Path, tmp_path: Path) -> None:
         command, input="y\ny\n", capture_output=True, text=True, cwd=tmp_path, env=ENVIRONMENT, timeout=120
     )
     assert done.returncode == 2
-    assert only_line(done.stderr).startswith("error: --agent hf:")
+    assert only_line(done.stderr).startswith("error: --agent x=hf:")
     assert not (tmp_path / "was-run").exists()
     assert not (tmp_path / "runs").exists()
 

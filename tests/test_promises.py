@@ -17,9 +17,9 @@ from arena.engines import ReferenceEngine
 from arena.episode import Episode, spans_of
 from arena.jobs import Job
 from arena.policy import parse
+from arena.proof import problems_of
 from arena.tasks import Problem
 from arena.tasks.arithmetic import Arithmetic
-from arena.validate import problems_of
 from tests.models import embedded, random_agent
 
 PROBLEMS = Arithmetic().problems("test")[:6]

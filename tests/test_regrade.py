@@ -13,9 +13,9 @@ import pytest
 from arena.episode import Episode
 from arena.grade import main
 from arena.lines import read_episodes
+from arena.proof import problems_of
 from arena.run import cli
 from arena.store import Run, read_config
-from arena.validate import problems_of
 
 PROBLEMS = [{"id": f"q/{n}", "question": f"What is {n} + 1?", "answer": str(n + 1)} for n in range(14)]
 

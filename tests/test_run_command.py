@@ -104,10 +104,13 @@ def test_flags_win_over_a_config_file(here: Path, capsys: pytest.CaptureFixture[
         address = "junior"
         """
     )
-    assert cli(["--config", "run.toml", "--episodes", "4", "--agent", "bob=script:no", "--only", "x#0"]) == 0
+    assert (
+        cli(["--config", "run.toml", "--episodes", "4", "--agent", "bob=script:no", "--only", "arithmetic/test/2#0"])
+        == 0
+    )
     found = tomllib.loads(capsys.readouterr().out)
     assert (found["episodes"], found["handoff"], found["split"]) == (4, "sentence:alternate", "test")
-    assert found["only"] == ["x#0"]
+    assert found["only"] == ["arithmetic/test/2#0"]
     assert found["agents"]["bob"]["address"] == "script:no"
     assert found["agents"]["teacher"]["prompt"] == "Solve: {question}\n"
     assert found["agents"]["teacher"]["temperature"] == 0.0
@@ -214,7 +217,8 @@ def test_a_failed_episode_is_data(here: Path, scripts: list[str], capsys: pytest
     # What was written ends in no newline, so nothing that bob says can open a paragraph.
     flags = [*flags, "--prefix", "ann@1.0", "--handoff", "paragraph:solo=bob", "--out", "run"]
     for more in ([], ["--resume"]):
-        assert cli([*flags, *more]) == 0
+        assert cli([*flags, *more]) == 1
+        assert "2 of 2 episodes failed" in capsys.readouterr().err
         episodes = plain(here / "run")
         assert [episode["ended"] for episode in episodes] == ["error"] * 2
         assert "does not open a paragraph" in episodes[0]["error"]
@@ -223,7 +227,6 @@ def test_a_failed_episode_is_data(here: Path, scripts: list[str], capsys: pytest
         summary = json.loads((here / "run" / "summary.json").read_text())
         assert (summary["episodes"], summary["unreadable"], summary["accuracy"]) == (2, 2, 0.0)
         assert summary["ended"] == {"error": 2}
-    assert "ended by error: bob: " in capsys.readouterr().out
     assert cli([*flags[:-4], "--prefix", "run@0.5", "--handoff", "word:solo=bob", "--out", "more"]) == 2
     assert "0 episodes to begin with" in only_line(capsys.readouterr().err)  # nobody goes on from a failure
 

@@ -22,8 +22,8 @@ from arena.episode import Episode, EpisodeError, SpanRecord
 from arena.lines import Lines, StoreError, read_episodes, read_lines, replace_file
 from arena.measures import summary_of
 from arena.parquet import write_parquet
+from arena.proof import problems_of
 from arena.store import Run, differing
-from arena.validate import problems_of
 
 CONFIG: dict[str, Any] = {"pair": "ann:bob", "seed": 0, "agents": {"ann": {"temperature": 1.0}}}
 ROOT = Path(__file__).parents[1]

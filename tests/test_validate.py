@@ -28,8 +28,9 @@ from arena.episode import Episode, EpisodeError, SpanRecord, surfaces
 from arena.jobs import Job
 from arena.plan import begun
 from arena.policy import parse
+from arena.proof import check, problems_of
 from arena.tasks import Problem
-from arena.validate import Options, check, main, problems_of
+from arena.validate import Options, main
 
 ROOT = Path(__file__).parents[1]
 PROBLEM = Problem("toy/1", "How many pens are 3 * 4 pens?", "12", 1)
@@ -458,9 +459,15 @@ def test_as_a_command(tmp_path: Path) -> None:
     lines = out.splitlines()
     assert "episodes.jsonl:2: digest" in lines[0]
     assert "episodes.jsonl:3: not JSON" in lines[1]
-    assert lines[2] == "3 episodes, 1 proven, 2 not"
+    assert lines[2] == "3 episodes, 1 proven, 2 not (grades are checked by python -m arena.grade)"
     (tmp_path / "episodes.jsonl").write_bytes(good.line())
-    assert validate(tmp_path) == (0, "1 episodes, 1 proven, 0 not\n", "")
+    code, out, err = validate(tmp_path)
+    assert (code, err) == (0, "")
+    assert out.startswith("1 episode, 1 proven, 0 not")
+    (tmp_path / "episodes.jsonl").write_bytes(good.line() * 2)
+    assert "more than once" in validate(tmp_path)[1]
+    (tmp_path / "episodes.jsonl").write_bytes(b"")
+    assert validate(tmp_path)[0] == 1
     code, out, err = validate(tmp_path / "nothing")
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert "no episodes.jsonl" in err
@@ -522,3 +529,20 @@ def test_p_is_what_the_policy_gives_and_nothing_where_it_gives_none() -> None:
 def test_words_of_text_authors_are_bounded_by_the_limit() -> None:
     episode = played("scripts", "word:alternate", limit=12)
     assert reforged(episode, limit=2)
+
+
+def test_a_run_is_what_its_configuration_says(tmp_path: Path) -> None:
+    from arena.run import cli
+
+    flags = ["--pair", "a:b", "--agent=a=script:one two", "--agent=b=script:three {end}", "--show", "0"]
+    out = tmp_path / "run"
+    assert cli([*flags, "--episodes", "4", "--seed", "3", "--out", str(out)]) == 0
+    assert main(Options(out)) == 0
+    config = (out / "config.toml").read_text()
+    for spoilt in (config.replace("seed = 3", "seed = 4"), config.replace("p=0.5", "p=0.9")):
+        (out / "config.toml").write_text(spoilt)
+        assert main(Options(out)) == 1
+    (out / "config.toml").write_text(config)
+    lines = (out / "episodes.jsonl").read_bytes().splitlines(keepends=True)
+    (out / "episodes.jsonl").write_bytes(b"".join(lines[:2]))
+    assert main(Options(out)) == 1
