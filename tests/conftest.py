@@ -5,6 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# No deadlines: these machines are shared, and how long an example takes is no property of the code.
+settings.register_profile("shared machines", deadline=None)
+settings.load_profile("shared machines")
 
 SCRIPTS = {"ann": "script:She has 3 boxes of 4 pens, so 3 * 4 = 12 pens. {end}", "bob": "script:Then #### 12 is it. "}
 
