@@ -286,10 +286,11 @@ def _sum_up(config: RunConfig, run: Run) -> int:
         screen.print(summary_table(conditions))
         screen.print()
     else:
-        say("\n".join(plain_summary(conditions)))
+        for line in plain_summary(conditions):
+            screen.tell(line)
     for line in difficulty_lines(conditions):
-        say(line)
-    say(f"stored in {run.folder}")
+        screen.tell(line)
+    screen.tell(f"stored in {visible(str(run.folder))}")
     return int(failed > 0)
 
 

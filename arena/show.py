@@ -30,6 +30,10 @@ class Screen(Console):
         colours: Any = None if os.environ.get("NO_COLOR") else "auto"
         super().__init__(stderr=stderr, color_system=colours, highlight=False, emoji=False, markup=False)
 
+    def tell(self, line: str) -> None:
+        """Prints a line of text; on a terminal it is wrapped between words."""
+        self.print(Text(line), soft_wrap=not self.is_terminal)
+
     def on_broken_pipe(self) -> None:
         """Shows nothing more; whoever writes goes on."""
         self.quiet = True
