@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-# No deadlines: these machines are shared, and how long an example takes is no property of the code.
-settings.register_profile("shared machines", deadline=None)
+# How long an example takes on a shared machine, or the first one that loads Unicode's tables, is no property of the code.
+settings.register_profile("shared machines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machines")
 
 SCRIPTS = {"ann": "script:She has 3 boxes of 4 pens, so 3 * 4 = 12 pens. {end}", "bob": "script:Then #### 12 is it. "}
