@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-# How long an example takes on a shared machine, or the first one that loads Unicode's tables, is no property of the code.
+# How long an example takes on a shared machine (the first loads Unicode tables) is no property of the code.
 settings.register_profile("shared machines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machines")
 

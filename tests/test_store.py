@@ -278,7 +278,7 @@ weird = st.text(
 
 
 @given(weird, weird, weird)
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_any_text_is_one_line_and_comes_back(tmp_path: Path, text: str, question: str, author: str) -> None:
     given = [episode(0, text, question, author or "a"), episode(1)]
     path = tmp_path / "episodes.jsonl"
