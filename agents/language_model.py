@@ -34,13 +34,12 @@ class LanguageModel:
         *,
         prompt: str = "{question}\n",
         sampling: Sampling | None = None,
-        source: str = "",
         vocabulary: Vocabulary | None = None,
     ):
-        """``prompt`` is the agent's own prompt, ``{question}`` standing for the problem; ``source`` is for records."""
+        """``prompt`` is the agent's own prompt, ``{question}`` standing for the problem."""
         if "{question}" not in prompt:
             raise ValueError(f"a prompt must say where the question goes with {{question}}: {prompt!r}")
-        self.model, self.tokenizer, self.prompt, self.source = model.eval(), tokenizer, prompt, source
+        self.model, self.tokenizer, self.prompt = model.eval(), tokenizer, prompt
         self.sampling = sampling or Sampling()
         config = getattr(model.config, "get_text_config", lambda: model.config)()
         self.vocabulary = vocabulary or vocabulary_of(
@@ -237,7 +236,7 @@ def load_language_model(path: str, *, prompt: str = "{question}\n", sampling: Sa
     if missing := loading["missing_keys"]:
         first = sorted(missing)[0]
         raise AgentError(f"hf:{path}: not a causal language model: {len(missing)} weights are missing, as {first}")
-    agent = LanguageModel(model, tokenizer, prompt=prompt, sampling=sampling, source=path)
+    agent = LanguageModel(model, tokenizer, prompt=prompt, sampling=sampling)
     if not agent.encode("a")[0]:
         raise AgentError(f"hf:{path}: its tokeniser gives no tokens; is there a tokenizer.json in the folder?")
     return agent

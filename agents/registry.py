@@ -69,11 +69,9 @@ def make_agent(config: AgentConfig) -> Agent:
     path = str(EMBEDDED / config.address) if config.address in BUILT_IN else rest
     try:
         sampling = Sampling(config.temperature, config.top_k, config.top_p)
-        agent = load_language_model(path, prompt=config.prompt, sampling=sampling)
+        return load_language_model(path, prompt=config.prompt, sampling=sampling)
     except ValueError as error:
         raise AgentError(f"{config.address}: {error}") from None
-    agent.source = config.address
-    return agent
 
 
 def defined_agents(given: list[str], tables: dict[str, Any]) -> dict[str, AgentConfig]:

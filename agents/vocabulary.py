@@ -87,10 +87,6 @@ class Vocabulary:
         grid = np.array(steps, dtype=np.int64)  # [S, kinds, 2]
         return UnitTable(rule, grid[:, columns, 0].astype(bool), grid[:, columns, 1].astype(np.uint8))
 
-    def text(self, ids: Sequence[int]) -> str:
-        """The text of some tokens; what is not UTF-8 becomes U+FFFD."""
-        return readable(b"".join(self.pieces[i] for i in ids))
-
 
 def vocabulary_of(tokenizer: Any, size: int, end_ids: Sequence[int] = (), suppressed: Sequence[int] = ()) -> Vocabulary:
     """The vocabulary of a Hugging Face fast tokeniser.

@@ -292,4 +292,4 @@ def write_card(options: Options, recipe: Recipe, size: int) -> None:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    main(tyro.cli(Options, prog="python -m training.pretrain"))
