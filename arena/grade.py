@@ -35,7 +35,7 @@ _LOT = 4096  # lines graded at a time
 class Options:
     """Grade solutions from anywhere (--answers, --out), or a stored run again (RUN)."""
 
-    run: Annotated[Path | None, tyro.conf.Positional] = None
+    run: Annotated[Path | None, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")] = None
     """Folder of a run to grade again; without --write nothing is changed."""
     write: bool = False
     """Store the run's new grades, and make its summary and Parquet file again."""
