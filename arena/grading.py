@@ -143,10 +143,10 @@ class Grader:
 
                 context = multiprocessing.get_context("forkserver")
                 context.set_forkserver_preload(["math_verify"])  # new workers are ready sooner
-                with _interrupts_held():
-                    pool = ProcessPool(self.workers, _ANSWERS_A_WORKER, _warm_up, (self.megabytes,), context)
-                    first = pool.schedule(start_problem)
+                pool = ProcessPool(self.workers, _ANSWERS_A_WORKER, _warm_up, (self.megabytes,), context)
                 try:
+                    with _interrupts_held():
+                        first = pool.schedule(start_problem)
                     problem = first.result(timeout=_STARTING)
                 except KeyboardInterrupt:
                     _end(pool)
