@@ -6,14 +6,17 @@ others read what was written. Language models, scripts, endpoints and people all
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from agents.chance import Chance
 from agents.units import UnitRule, words
 from agents.vocabulary import readable, surface
+
+T = TypeVar("T")
 
 
 class AgentError(RuntimeError):
@@ -44,6 +47,8 @@ class Span:
     """Digest of the vocabulary that ``token_ids`` belong to."""
     asks: str | None = None
     """On demand: the agent that should write from the next opening on."""
+    cut: bool = False
+    """It was stopped, or gave the pen away by its marker, before it had drawn that its last unit was over."""
     surfaces: tuple[str, ...] | None = None
     """Of a stored span: its tokens as the unit rules read them, where they do not follow from ``pieces``."""
 
@@ -77,6 +82,9 @@ class View:
     author: str
     """The name under which this agent writes."""
     others: tuple[str, ...] = ()
+    """The names of the other agents, in the order of the pair."""
+    ask: Callable[[str], None] = field(default=lambda name: None, compare=False)
+    """On demand: asks, at any time, that the agent of this name write from the next opening on."""
 
 
 @dataclass
@@ -99,6 +107,21 @@ class Turn:
     """True after another author or a prefix: the first token must open a unit, or end the solution."""
     emit: Callable[[bytes], None] = field(default=lambda piece: None)
     """Called with each piece as it is written."""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to cancel the turn: the seat then returns a span cut at its last whole unit, perhaps an empty one."""
+
+    async def unless_stopped(self, work: Awaitable[T]) -> T | None:
+        """Waits for ``work``; gives None, and cancels it, if the turn is stopped before it is done."""
+        task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self.stop.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if self.stop.is_set() and not task.done():
+                return None
+            return await task
+        finally:
+            for one in (task, stopped):
+                one.cancel()
+            await asyncio.gather(task, stopped, return_exceptions=True)
 
 
 @runtime_checkable
@@ -106,7 +129,10 @@ class Seat(Protocol):
     """An agent's place in one episode."""
 
     async def write(self, turn: Turn) -> Span:
-        """Writes one turn: whole units, up to the opening of a unit that it does not hold. Raises AgentError."""
+        """Writes one turn: whole units, up to the opening of a unit that it does not hold. Raises AgentError.
+
+        Pieces go to ``turn.emit`` as they are written; the span of a turn that was stopped may hold fewer.
+        """
         ...
 
     def read(self, span: Span) -> None:
@@ -120,6 +146,13 @@ class Seat(Protocol):
     def record(self) -> dict[str, Any]:
         """What is stored of it: of a language model digests of weights, tokeniser and prompt, and its sampling."""
         ...
+
+
+@runtime_checkable
+class Listener(Protocol):
+    """A seat may also listen while others write (a person's screen does): their pieces, as they come."""
+
+    def hear(self, author: str, piece: bytes) -> None: ...
 
 
 @runtime_checkable

@@ -64,7 +64,7 @@ def make_agent(config: AgentConfig) -> Agent:
 
         return Reciting(rest)
     from agents.distribution import Sampling
-    from agents.language_model import load_language_model
+    from agents.loading import load_language_model
 
     path = str(EMBEDDED / config.address) if config.address in BUILT_IN else rest
     try:

@@ -1,7 +1,7 @@
 """The reference loop: one episode at a time, slow and plain. It is the judge of every faster engine.
 
 Who writes next is asked unit by unit (`Policy`); the author writes a turn (`Seat.write`); the others read it. That is
-all there is: the distribution of a handoff is in `agents.language_model` and `agents.distribution`.
+all there is: the distribution of a handoff is in `agents.seat` and `agents.distribution`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,8 @@ from typing import Any
 import torch
 
 from agents.distribution import Sampling
-from agents.language_model import LanguageModel, load_language_model
+from agents.language_model import LanguageModel
+from agents.loading import load_language_model
 from agents.registry import EMBEDDED
 
 

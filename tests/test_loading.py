@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from agents.contract import AgentError, View
-from agents.language_model import LanguageModel, load_language_model, weights_digest
+from agents.language_model import LanguageModel, weights_digest
+from agents.loading import load_language_model
 from agents.registry import EMBEDDED
 from tests.models import embedded, random_model, tokenizer_of_kind
 from tests.running import ENVIRONMENT, only_line

@@ -88,7 +88,7 @@ def measure(folder: Path, n: int) -> list[Figure]:
 
 def measure_team(folder: Path, n: int) -> list[Figure]:
     """Accuracy with the embedded senior under word:p=0.5, T = 1, seed 0."""
-    from agents.language_model import load_language_model
+    from agents.loading import load_language_model
     from agents.registry import EMBEDDED
     from arena.engines import ReferenceEngine
     from arena.jobs import Job

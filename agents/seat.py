@@ -1,0 +1,123 @@
+"""A language model's place in one episode: the handoff process of HANDOFF.md, section 3, as seen by one author.
+
+`LanguageModelSeat.write`, together with the loop in `arena.reference`, is the judge of every faster engine. It is
+written to be read, not to be fast.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.contract import AgentError, Span, Turn, View, joined_text
+from agents.distribution import NextEvent
+
+if TYPE_CHECKING:
+    from agents.language_model import LanguageModel
+
+
+class LanguageModelSeat:
+    """A language model's place in one episode: its view as ids, and its cache."""
+
+    def __init__(self, agent: LanguageModel, view: View):
+        self.agent, self.view = agent, view
+        prompt = agent.prompt_ids(view.question)
+        if not prompt:
+            raise AgentError(f"{view.author}: its prompt has no tokens, so it has nothing to continue")
+        self.ids: list[int] = prompt
+        """Prompt and shared text in this agent's tokenisation, so far."""
+        self._prompt_digest = digest_ids(prompt)
+        self._unread: list[Span] = []
+        self._cache: Any = None
+        self._cached = 0
+        self._last: Tensor | None = None
+        self._inexact = 0
+
+    def read(self, span: Span) -> None:
+        """Same tokeniser: the ids pass straight through. Different: the text waits until this agent needs its view."""
+        if span.token_ids is not None and span.tokeniser == self.agent.vocabulary.digest:
+            self.take_in()
+            self.ids += span.token_ids[: span.written]
+        else:
+            self._unread.append(span)
+
+    def take_in(self) -> list[int]:
+        """The view's ids, after encoding what others wrote since this agent's last token: in one go, once."""
+        if text := joined_text(self._unread):
+            ids, exact = self.agent.encode(text)
+            self.ids += ids
+            self._inexact += not exact
+        self._unread.clear()
+        return self.ids
+
+    async def write(self, turn: Turn) -> Span:
+        agent, rule, draws = self.agent, turn.rule, turn.chance
+        table = agent.vocabulary.table(rule.name)
+        self.take_in()
+        state, unit, opening = turn.state, turn.unit, turn.opening and not rule.plain
+        ids: list[int] = []
+        logprobs: list[float] = []
+        end_logprob = None
+        ended = False
+        while len(ids) < turn.budget and len(self.ids) < agent.context:
+            position = turn.position + len(ids)
+            hands_over = not turn.holds(unit)
+            if hands_over and table.opens[state].all():  # whatever comes opens: nothing is left to decide
+                end_logprob = None if rule.plain else 0.0
+                break
+            boundary = agent.boundary(rule.name, state)
+            event = NextEvent.of(self._logits(), agent.vocabulary, agent.sampling)
+            if opening:
+                event = event.opening(boundary)
+                token = int(event.draw(draws.open[position]))
+            else:
+                token = int(event.draw(draws.token[position]))
+                if hands_over and not rule.plain and boundary[token]:
+                    end_logprob = float(event.over(boundary))
+                    break
+            opening = False
+            ids.append(token)
+            logprobs.append(float(event.drawn[token]))
+            if token == agent.vocabulary.end:
+                ended = True
+                break
+            unit += int(table.opens[state, token])
+            state = int(table.next[state, token])
+            self.ids.append(token)
+            turn.emit(agent.vocabulary.pieces[token])
+        pieces = tuple(b"" if i == agent.vocabulary.end else agent.vocabulary.pieces[i] for i in ids)
+        digest = agent.vocabulary.digest
+        return Span(self.view.author, "", tuple(ids), pieces, tuple(logprobs), end_logprob, ended, digest)
+
+    @torch.inference_mode()
+    def _logits(self) -> Tensor:
+        """Logits [V] of the next token, fp32: feeds the cache what it has not seen yet."""
+        if self._last is not None and self._cached == len(self.ids):  # what was read had no tokens here
+            return self._last
+        fresh = torch.tensor([self.ids[self._cached :]], device=self.agent.model.device)
+        out = self.agent.model(input_ids=fresh, past_key_values=self._cache, use_cache=True)
+        self._cache, self._cached = out.past_key_values, len(self.ids)
+        logits: Tensor = out.logits[0, -1].float().cpu()
+        if not torch.isfinite(logits).any() or torch.isnan(logits).any():
+            raise AgentError(f"{self.view.author}: its logits are not numbers (NaN or all -inf)")
+        self._last = logits
+        return logits
+
+    def leave(self) -> None:
+        self._cache = None
+        self._unread.clear()
+
+    def record(self) -> dict[str, Any]:
+        """What proves the view and the model; ``inexact_reads`` counts texts that its tokeniser could not spell."""
+        agent = self.agent
+        made = {"weights": agent.weights, "tokeniser": agent.vocabulary.digest, "prompt_ids": self._prompt_digest}
+        return {**made, **vars(agent.sampling), "inexact_reads": self._inexact}
+
+
+def digest_ids(ids: list[int]) -> str:
+    """A digest of token ids, to prove that two views are the same."""
+    return hashlib.blake2b(np.asarray(ids, dtype="<i8").tobytes(), digest_size=8).hexdigest()
