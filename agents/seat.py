@@ -31,7 +31,8 @@ class LanguageModelSeat:
         self.ids: list[int] = prompt
         """Prompt and shared text in this agent's tokenisation, so far."""
         self._prompt_digest = digest_ids(prompt)
-        self._unread: list[Span] = []
+        self.unread: list[Span] = []
+        """What others wrote in other tokens since this agent's last: read when it next needs its view."""
         self._cache: Any = None
         self._cached = 0
         self._last: Tensor | None = None
@@ -43,15 +44,15 @@ class LanguageModelSeat:
             self.take_in()
             self.ids += span.token_ids[: span.written]
         else:
-            self._unread.append(span)
+            self.unread.append(span)
 
     def take_in(self) -> list[int]:
         """The view's ids, after encoding what others wrote since this agent's last token: in one go, once."""
-        if text := joined_text(self._unread):
+        if text := joined_text(self.unread):
             ids, exact = self.agent.encode(text)
             self.ids += ids
             self._inexact += not exact
-        self._unread.clear()
+        self.unread.clear()
         return self.ids
 
     async def write(self, turn: Turn) -> Span:
@@ -109,7 +110,7 @@ class LanguageModelSeat:
 
     def leave(self) -> None:
         self._cache = None
-        self._unread.clear()
+        self.unread.clear()
 
     def record(self) -> dict[str, Any]:
         """What proves the view and the model; ``inexact_reads`` counts texts that its tokeniser could not spell."""

@@ -255,7 +255,9 @@ def spans_of(episode: Episode, vocabularies: Mapping[str, Vocabulary] | None = N
             pieces = (*own, b"") if ended else tuple(own)
         factors = tuple(record.logprobs or ())
         ids = tuple(record.token_ids)
-        out.append(Span(record.author, "", ids, pieces, factors, record.end_logprob, ended, digest, surfaces=tuple(steps)))
+        out.append(
+            Span(record.author, "", ids, pieces, factors, record.end_logprob, ended, digest, surfaces=tuple(steps))
+        )
     return out
 
 

@@ -26,6 +26,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Protocol
 
+import numpy as np
+from numpy.typing import NDArray
+
 from agents.chance import Uniforms
 from agents.units import RULES, UnitRule
 
@@ -88,9 +91,10 @@ class Bernoulli:
     """(p,) for two agents, else one weight an agent; None is an equal share for any number of agents."""
 
     def author(self, unit: int, now: Situation) -> int:
-        return min(bisect_right(self._edges(len(now.names)), now.coin[unit]), len(now.names) - 1)
+        return min(bisect_right(self.edges(len(now.names)), now.coin[unit]), len(now.names) - 1)
 
-    def _edges(self, agents: int) -> list[float]:
+    def edges(self, agents: int) -> list[float]:
+        """Where a coin changes hands: ascending, one fewer than agents."""
         if self.weights is None:
             return [(n + 1) / agents for n in range(agents - 1)]
         return list(self.weights) if len(self.weights) == 1 else list(accumulate(self.weights))[:-1]
@@ -288,6 +292,14 @@ class Policy:
 
     def __str__(self) -> str:
         return f"{self.unit}:{self.schedule}"
+
+
+def authors_of(schedule: Schedule, first: int, count: int, now: Situation) -> NDArray[np.int64]:
+    """The authors of ``count`` units from unit ``first`` on, [count]: what `Schedule.author` gives, at once."""
+    if isinstance(schedule, Bernoulli):
+        found = np.searchsorted(schedule.edges(len(now.names)), now.coin.take(first + count)[first:], side="right")
+        return np.minimum(found, len(now.names) - 1)
+    return np.array([schedule.author(unit, now) for unit in range(first, first + count)], dtype=np.int64)
 
 
 def default_policy(agents: int) -> Policy:

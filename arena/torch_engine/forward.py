@@ -1,0 +1,186 @@
+"""One model over many episodes: what each row's view holds, what of it the cache has seen, and the next logits."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from agents.contract import AgentError
+from arena.torch_engine.slots import SlotCache, UnsupportedModelError, adopt, plan_call, planned
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from agents.language_model import LanguageModel
+
+MOST_TOKENS = 4096
+"""Tokens in one forward at most: bounds the memory of long prompts in large batches."""
+_STEP = 128
+
+
+class Forward:
+    """A model with ``slots`` rows. A row's view is written by `open`, `extend` and `append`; `logits` catches up.
+
+    Each row remembers how many of its tokens the cache has seen; a row that is asked for logits swallows all that it
+    missed in the same forward. So a model need not run while others write.
+    """
+
+    def __init__(self, agent: LanguageModel, slots: int, *, name: str = "model", most_tokens: int = MOST_TOKENS):
+        """Raises AgentError, naming the model, if it does what the slots cannot hold."""
+        self.agent, self.slots, self.name, self.most_tokens = agent, slots, name, most_tokens
+        self.length = np.zeros(slots, dtype=np.int64)
+        """[slots]: tokens of each row's view."""
+        self.cached = np.zeros(slots, dtype=np.int64)
+        """[slots]: how many of them the cache has seen."""
+        self._ids = np.zeros((slots, _STEP), dtype=np.int64)
+        self.seconds, self.calls, self.rows, self.tokens = 0.0, 0, 0, 0
+        """What was spent in forwards: for benchmarks."""
+        config = agent.model.config.get_text_config()
+        try:
+            adopt(agent.model)
+        except UnsupportedModelError as error:
+            raise _refused(agent, error) from None
+        self._layers = int(config.num_hidden_layers)
+        self._cache = SlotCache(self._layers, slots)
+        self._like = next(agent.model.parameters()).new_zeros((), dtype=_computed(agent.model))
+
+    def open(self, slot: int, ids: Sequence[int]) -> None:
+        """Begins a row with its prompt; what the slot held is forgotten."""
+        self.length[slot] = self.cached[slot] = 0
+        self.extend(slot, ids)
+
+    def extend(self, slot: int, ids: Sequence[int]) -> None:
+        """Adds tokens to one row's view."""
+        before, after = int(self.length[slot]), int(self.length[slot]) + len(ids)
+        self._reserve(after)
+        self._ids[slot, before:after] = ids
+        self.length[slot] = after
+
+    def append(self, slots: NDArray[np.intp], ids: NDArray[np.int64]) -> None:
+        """Adds one token to each of some rows."""
+        at = self.length[slots]
+        if len(at):
+            self._reserve(int(at.max()) + 1)
+        self._ids[slots, at] = ids
+        self.length[slots] = at + 1
+
+    def crop(self, slot: int, length: int) -> None:
+        """Forgets all but the first ``length`` tokens of a row."""
+        self.length[slot] = length
+        self.cached[slot] = min(int(self.cached[slot]), length)
+
+    def _reserve(self, needed: int) -> None:
+        if needed > self._ids.shape[1]:
+            more = -(-needed // _STEP) * _STEP - self._ids.shape[1]
+            self._ids = np.pad(self._ids, ((0, 0), (0, more)))
+
+    @torch.inference_mode()
+    def logits(self, slots: NDArray[np.int64]) -> Tensor:
+        """Logits [R, V] of the next token of each row, in the order given."""
+        began = time.perf_counter()
+        # A row that has seen everything (what was read had no tokens here) takes its last token again.
+        self.cached[slots] = np.minimum(self.cached[slots], self.length[slots] - 1)
+        missed = self.length[slots] - self.cached[slots]
+        if int(missed.sum()) <= self.most_tokens:
+            found = self._run(slots, missed)
+        else:
+            found = torch.cat([self._run(part, counts) for part, counts in self._parts(slots, missed)])
+        self.seconds += time.perf_counter() - began
+        return found
+
+    def _parts(self, slots: NDArray[np.int64], missed: NDArray[np.int64]) -> Any:
+        """Cuts a call into some of at most ``most_tokens``; long rows are swallowed in pieces first."""
+        for slot in slots[missed > self.most_tokens]:
+            one = np.array([slot])
+            while self.length[slot] - self.cached[slot] > self.most_tokens:
+                self._run(one, np.array([self.most_tokens]))
+        missed = self.length[slots] - self.cached[slots]
+        first, sum_ = 0, 0
+        for at, count in enumerate(missed):
+            if at > first and sum_ + count > self.most_tokens:
+                yield slots[first:at], missed[first:at]
+                first, sum_ = at, 0
+            sum_ += int(count)
+        yield slots[first:], missed[first:]
+
+    def _run(self, slots: NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
+        """Feeds each row its next ``counts`` tokens; logits [R, V] after the last of them."""
+        starts = self.cached[slots]
+        plan, order = plan_call(slots, starts, counts, self.slots, self._like)
+        ids = torch.from_numpy(self._ids)
+        ids = ids[plan.slots.cpu(), plan.positions.cpu()].to(self._like.device)
+        ends = np.cumsum(counts[order]) - 1
+        back = np.empty(len(order), dtype=np.int64)
+        back[order] = ends
+        with planned(plan):
+            out = self.agent.model(
+                input_ids=ids.unsqueeze(0),
+                position_ids=plan.positions.unsqueeze(0),
+                past_key_values=self._cache,
+                use_cache=True,
+                logits_to_keep=torch.from_numpy(back).to(self._like.device),
+            )
+        self.cached[slots] = starts + counts
+        self.calls += 1
+        self.rows += len(slots)
+        self.tokens += len(ids)
+        logits: Tensor = out.logits[0]
+        return logits
+
+    def bytes(self) -> int:
+        """Memory of the cache in bytes."""
+        return self._cache.bytes()
+
+
+def _computed(model: Any) -> torch.dtype:
+    """The dtype of keys and values: that of the first weights in floating point."""
+    found: torch.dtype = next(p.dtype for p in model.parameters() if p.is_floating_point())
+    return found
+
+
+def _refused(agent: LanguageModel, why: Exception) -> AgentError:
+    kind = type(agent.model).__name__
+    return AgentError(f"the torch engine cannot hold {kind}: {why}; use --engine reference")
+
+
+@torch.inference_mode()
+def probe(agent: LanguageModel, *, tolerance: float = 1e-3) -> None:
+    """Compares a model over slots with the model itself on a few tokens; raises AgentError where they differ.
+
+    Whatever an architecture does (position biases, sinks, masks of its own), it is either held exactly or refused.
+    The largest difference of log-probabilities may be ``tolerance``, ten times that below fp32.
+    """
+    model, size = agent.model, len(agent.vocabulary)
+    exact = _computed(model) == torch.float32
+    ids = np.array([i for i in range(size) if i not in agent.vocabulary.never], dtype=np.int64)
+    ids = ids[(np.arange(13) * 7919) % len(ids)]
+    views = [ids[:9], ids[4:]]
+    forward = Forward(agent, 3)
+    try:
+        for slot, view in zip((2, 0), views, strict=True):
+            forward.open(slot, view[:5].tolist())
+        first = forward.logits(np.array([2, 0]))
+        for slot, view in zip((2, 0), views, strict=True):
+            forward.extend(slot, view[5 : 6 + slot].tolist())
+        second = forward.logits(np.array([0, 2]))
+    except AgentError:
+        raise
+    except Exception as error:
+        raise _refused(agent, ValueError(f"{type(error).__name__}: {str(error).splitlines()[0]}")) from error
+    device = model.device
+    for found, view in (
+        (first[0], views[0][:5]),
+        (first[1], views[1][:5]),
+        (second[0], views[1][:6]),
+        (second[1], views[0][:8]),
+    ):
+        plain = model(input_ids=torch.from_numpy(view).to(device).unsqueeze(0), use_cache=False).logits[0, -1]
+        gap = (torch.log_softmax(found.float(), -1) - torch.log_softmax(plain.float(), -1)).abs().max()
+        if not gap <= (tolerance if exact else 100 * tolerance):
+            raise _refused(agent, ValueError(f"over slots its log-probabilities differ by {float(gap):.2g}"))
