@@ -29,7 +29,7 @@ class RunConfig:
     agent: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
     """NAME=ADDRESS defines an agent (repeatable). Addresses: hf:PATH-OR-ID, script:TEXT, a built-in name."""
     task: str = "arithmetic"
-    """arithmetic[:steps=N,seed=N], gsm8k[:PATH] or jsonl:PATH."""
+    """arithmetic[:steps=N,seed=N], gsm8k[:PATH], math:SET[=PATH], math:PATH, jsonl:PATH or python:MODULE:CALLABLE."""
     split: Splits = "test"
     """Which problems."""
     handoff: str = ""

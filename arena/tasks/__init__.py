@@ -1,11 +1,13 @@
-"""Tasks by address: ``arithmetic``, ``arithmetic:steps=2,seed=3``, ``gsm8k``, ``gsm8k:PATH``, ``jsonl:PATH``.
+"""Tasks by address: ``arithmetic``, ``arithmetic:steps=2,seed=3``, ``gsm8k``, ``gsm8k:PATH``, ``jsonl:PATH``,
+``math:SET``, ``math:SET=PATH``, ``math:PATH`` and ``python:MODULE:CALLABLE``.
 
-Others join by ``register``. Importing this costs no heavy import and fetches nothing.
+Others join by ``register``. Importing this costs no heavy import and fetches nothing. docs/TASKS.md has the fields.
 """
 
 from __future__ import annotations
 
 import difflib
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -48,7 +50,57 @@ def _jsonl(path: str | None) -> Task:
     return Jsonl(path)
 
 
-_FACTORIES: dict[str, Factory] = {"arithmetic": _arithmetic, "gsm8k": _gsm8k, "jsonl": _jsonl}
+def _math(rest: str | None) -> Task:
+    from arena.tasks.math import math_task
+
+    return math_task(rest)
+
+
+def _python(path: str | None) -> Task:
+    """The task that one's own class or function makes."""
+    module, _, name = (path or "").partition(":")
+    where = f"python:{path}"
+    if not module or not name:
+        raise TaskError(
+            "python needs what makes the task: python:MODULE:CALLABLE, as in python:examples.own_task:Capitals"
+        )
+    try:
+        found = importlib.import_module(module)
+    except (Exception, SystemExit) as error:  # one's own module can fail in any way
+        hint = "; start in its folder, or name that in PYTHONPATH" if isinstance(error, ModuleNotFoundError) else ""
+        raise TaskError(f"{where}: cannot import {module} ({_said(error)}){hint}") from error
+    make = getattr(found, name, None)
+    if not callable(make):
+        raise TaskError(f"{where}: {module} has no class or function {name!r}")
+    try:
+        task: Task = make()
+    except TaskError:
+        raise
+    except Exception as error:
+        raise TaskError(f"{where}: {name}() failed ({_said(error)})") from error
+    fits = {
+        "name": isinstance(getattr(task, "name", None), str),
+        "problems(split)": callable(getattr(task, "problems", None)),
+        "extract(text)": callable(getattr(task, "extract", None)),
+    }
+    if isinstance(task, type) or not all(fits.values()):
+        lacks = ", ".join(part for part, fit in fits.items() if not fit) or "being made: it gives a class"
+        raise TaskError(f"{where}: what {name}() gives is no task; it lacks {lacks}")
+    return task
+
+
+def _said(error: BaseException) -> str:
+    """An error's kind and message, as a line."""
+    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+
+
+_FACTORIES: dict[str, Factory] = {
+    "arithmetic": _arithmetic,
+    "gsm8k": _gsm8k,
+    "jsonl": _jsonl,
+    "math": _math,
+    "python": _python,
+}
 
 
 def register(name: str, factory: Factory) -> None:
@@ -65,7 +117,7 @@ def load_task(address: str) -> Task:
     name, colon, rest = address.partition(":")
     factory = _FACTORIES.get(name)
     if factory is None:
-        near = difflib.get_close_matches(name, _FACTORIES, n=1)
+        near = difflib.get_close_matches(name.strip().casefold(), _FACTORIES, n=1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise TaskError(f"no task {name!r}; there are {', '.join(sorted(_FACTORIES))}{hint}")
     return factory(rest if colon else None)
