@@ -11,6 +11,7 @@ draws among W and E. That is the composed rule q(t) = p_A(t) outside W and E, p_
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -56,14 +57,20 @@ def event_logprobs(logits: Tensor, vocabulary: Vocabulary, temperature: float) -
     logits = logits.float() if logits.dtype in (torch.float16, torch.bfloat16) else logits
     logits = logits / (temperature or 1.0)
     if vocabulary.never:
-        logits = logits.index_fill(-1, torch.tensor(vocabulary.never, device=logits.device), NEVER)
+        logits = logits.index_fill(-1, _ids(vocabulary.never, logits.device), NEVER)
     logprobs = torch.log_softmax(logits, dim=-1)
     if len(vocabulary.end_ids) > 1:
-        ends = torch.tensor(vocabulary.end_ids, device=logits.device)
+        ends = _ids(vocabulary.end_ids, logits.device)
         total = torch.logsumexp(logprobs[..., ends], dim=-1)
         logprobs = logprobs.index_fill(-1, ends, NEVER)
         logprobs[..., vocabulary.end] = total
     return logprobs
+
+
+@lru_cache(maxsize=64)
+def _ids(ids: tuple[int, ...], device: torch.device) -> Tensor:
+    """Ids as a tensor, once: on a GPU every copy waits for it."""
+    return torch.tensor(ids, device=device)
 
 
 def truncated(logprobs: Tensor, sampling: Sampling) -> Tensor:

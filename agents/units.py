@@ -110,11 +110,9 @@ class _ClassRule(UnitRule):
     def signature(self, piece: str) -> str:
         return "".join(map(self.classify, piece))
 
-    def step(self, state: int, piece: str) -> tuple[bool, int]:
-        return self._step(state, self.signature(piece))
-
     @lru_cache(maxsize=1 << 16)  # noqa: B019  (rules are made once and live as long as the program)
-    def _step(self, state: int, kinds: str) -> tuple[bool, int]:
+    def step(self, state: int, piece: str) -> tuple[bool, int]:
+        kinds = self.signature(piece)
         forced = state in (self.start, self.gap)
         if not kinds:
             return forced, self.empty if forced else state

@@ -156,11 +156,13 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
     reader = Reader(policy.rule)
     for number, (span, steps) in enumerate(zip(episode.spans, surfaces(episode.text, episode.spans), strict=True)):
         prefix = number < (episode.prefix_spans or 0)
+        known = -1
         for read in reader.read(steps):
             if read.token == 0 and number and not read.opens:
                 yield f"span {number}: {span.author} takes over where no {policy.unit} opens"
-            if prefix:
+            if prefix or read.unit == known:
                 continue
+            known = read.unit
             try:
                 expected = names[schedule.author(read.unit, now)]
             except (IndexError, ValueError, PolicyError) as error:

@@ -54,6 +54,7 @@ class Tandem:
         self.rows.first = np.zeros((len(self.agents), rows), dtype=np.int64)
         self.seated = np.zeros((len(self.agents), rows), dtype=bool)
         """[models, rows]: does this model sit in this row, with tokens that it can take as they are."""
+        self.costs = np.array([float(agent.model.num_parameters()) for agent in self.agents])
         self._number = {name: number for number, name in enumerate(self.names)}
         self._digests = [agent.vocabulary.digest for agent in self.agents]
         self.clock = 0.0
@@ -116,12 +117,9 @@ class Tandem:
 
     def _step(self) -> list[Episode]:
         """Runs each model once, where it is needed. Returns the episodes that ended."""
-        done: list[Episode] = []
-        for number in range(len(self.agents)):
-            mine = np.flatnonzero(self.rows.active & (self.rows.author == number))
-            if len(mine):
-                done += self._write(number, mine)
-        return done
+        waiting = np.bincount(self.rows.author[self.rows.active], minlength=len(self.agents))
+        number = int(np.argmax(waiting / self.costs))
+        return self._write(number, np.flatnonzero(self.rows.active & (self.rows.author == number)))
 
     def _write(self, number: int, mine: NDArray[np.int64]) -> list[Episode]:
         """One draw of a model in some rows."""
