@@ -105,6 +105,8 @@ class Turn:
     """Tokens (words, for an author without tokens) that may still be written."""
     opening: bool
     """True after another author or a prefix: the first token must open a unit, or end the solution."""
+    demand: bool = False
+    """The pen may be asked for and given away: a model's marker and a person's commands for it count."""
     emit: Callable[[bytes], None] = field(default=lambda piece: None)
     """Called with each piece as it is written."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)

@@ -2,46 +2,79 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import Any
 
+from agents.prompting import Piece
 from agents.vocabulary import Vocabulary
 
 
 class Encoder:
-    """Reads text with one tokeniser. Only the agent's own prompt may name special tokens; elsewhere they are text."""
+    """Reads text with one tokeniser. Only the agent's own words may name special tokens; elsewhere they are text."""
 
-    def __init__(self, tokenizer: Any, vocabulary: Vocabulary):
+    def __init__(self, tokenizer: Any, vocabulary: Vocabulary, marks: Collection[str] = ()):
+        """``marks`` are further added tokens that only the agent's own words may name (those of its chat template)."""
         self._tokenizer, self._vocabulary = tokenizer, vocabulary
         added: dict[int, Any] = tokenizer.added_tokens_decoder
         self._barred = {
             str(token): index
             for index, token in added.items()
-            if getattr(token, "special", True) or index in vocabulary.end_ids
+            if getattr(token, "special", True) or index in vocabulary.end_ids or str(token) in marks
         }
         """Tokens that nobody else's text may become, by their text."""
+        self._barred_ids = frozenset(self._barred.values())
 
-    def prompt(self, template: str, question: str) -> list[int]:
+    def prompt(self, pieces: Sequence[Piece]) -> list[int]:
         """Ids of the agent's own prompt, with the specials that it names or its tokeniser adds.
 
-        A beginning-of-text token that the template names is not added a second time, and an end that the tokeniser
-        puts behind every text is left out: the solution is still to be written.
+        The first piece is the agent's own. A beginning-of-text token that it names is not added a second time, and an
+        end that the tokeniser puts behind every text is left out: the solution is still to be written.
         """
-        if any(token in question for token in self._barred):
-            head, *rest = template.split("{question}")
-            ids = list(self._tokenizer(head).input_ids)
-            ids = self._without_end(ids, head)
-            for part in rest:
-                ids += self.encode(question)[0]
-                named = any(token in part for token in self._barred)
-                ids += self._tokenizer(part, add_special_tokens=False).input_ids if named else self.encode(part)[0]
+        ids = self._in_one(pieces, specials=True)
+        if ids is None:
+            head, *rest = pieces
+            ids = self._without_end(list(self._tokenizer(head.text).input_ids), head) + self._one_by_one(rest)
         else:
-            ids = self._without_end(list(self._tokenizer(template.replace("{question}", question)).input_ids), template)
+            ids = self._without_end(ids, pieces[-1])
+        return self._with_one_beginning(ids)
+
+    def chat(self, pieces: Sequence[Piece]) -> list[int]:
+        """Ids of a rendered chat template: with no other specials than it names, and all of those."""
+        ids = self._in_one(pieces, specials=False)
+        return self._with_one_beginning(self._one_by_one(pieces) if ids is None else ids)
+
+    def _in_one(self, pieces: Sequence[Piece], *, specials: bool) -> list[int] | None:
+        """All pieces encoded as the one text that they are; None if that made a special of another's text."""
+        if any(token in piece.text for piece in pieces if not piece.own for token in self._barred):
+            return None
+        whole = "".join(piece.text for piece in pieces)
+        plain = list(self._tokenizer(whole, add_special_tokens=False).input_ids)
+        named = [i for piece in pieces if piece.own for i in self._specials_of(piece.text)]
+        if [i for i in plain if i in self._barred_ids] != named:  # one across the border of two pieces, say
+            return None
+        return list(self._tokenizer(whole).input_ids) if specials else plain
+
+    def _one_by_one(self, pieces: Sequence[Piece]) -> list[int]:
+        ids: list[int] = []
+        for piece in pieces:
+            if piece.own and any(token in piece.text for token in self._barred):
+                ids += self._tokenizer(piece.text, add_special_tokens=False).input_ids
+            else:
+                ids += self.encode(piece.text)[0]
+        return ids
+
+    def _specials_of(self, text: str) -> list[int]:
+        found = self._tokenizer(text, add_special_tokens=False).input_ids if text else []
+        return [i for i in found if i in self._barred_ids]
+
+    def _with_one_beginning(self, ids: list[int]) -> list[int]:
         first = self._tokenizer.bos_token_id
         return ids[1:] if first is not None and ids[:2] == [first, first] else ids
 
-    def _without_end(self, ids: list[int], template: str) -> list[int]:
+    def _without_end(self, ids: list[int], last: Piece) -> list[int]:
         ends = self._vocabulary.end_ids
-        named = any(template.rstrip().endswith(token) for token, index in self._barred.items() if index in ends)
+        text = last.text.rstrip() if last.own else ""
+        named = any(text.endswith(token) for token, index in self._barred.items() if index in ends)
         while ids and ids[-1] in ends and not named:
             ids = ids[:-1]
         return ids

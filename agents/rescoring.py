@@ -104,12 +104,12 @@ def rescore(
         values = []
         for place, token, state, opening in acts:
             event = NextEvent.of(logits[place], agent.vocabulary, agent.sampling)
-            event = event.opening(agent.boundary(rule.name, state)) if opening else event
+            event = event.opening(agent.boundary(rule.name, state).to(logits.device)) if opening else event
             values.append(event.drawn[token])
         over = None
         if end is not None:
             place, state = end
             event = NextEvent.of(logits[place], agent.vocabulary, agent.sampling)
-            over = event.over(agent.boundary(rule.name, state))
+            over = event.over(agent.boundary(rule.name, state).to(logits.device))
         out.append(SpanFactors(number, torch.stack(values) if values else logits.new_empty(0), over))
     return out

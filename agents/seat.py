@@ -6,7 +6,9 @@ written to be read, not to be fast.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +20,7 @@ from agents.distribution import NextEvent
 
 if TYPE_CHECKING:
     from agents.language_model import LanguageModel
+    from agents.vocabulary import UnitTable
 
 
 class LanguageModelSeat:
@@ -59,19 +62,25 @@ class LanguageModelSeat:
         agent, rule, draws = self.agent, turn.rule, turn.chance
         table = agent.vocabulary.table(rule.name)
         self.take_in()
-        state, unit, opening = turn.state, turn.unit, turn.opening and not rule.plain
+        unit, opening = turn.unit, turn.opening and not rule.plain
         ids: list[int] = []
         logprobs: list[float] = []
+        states = [turn.state]  # before each token, and after the last
         end_logprob = None
-        ended = False
+        marker = _Marker(agent.marker, turn.emit) if turn.demand and agent.marker else None
         while len(ids) < turn.budget and len(self.ids) < agent.context:
-            position = turn.position + len(ids)
+            if turn.stop.is_set():
+                return self._cut(ids, logprobs, self._whole(states, ids, table))
+            position, state = turn.position + len(ids), states[-1]
             hands_over = not turn.holds(unit)
             if hands_over and table.opens[state].all():  # whatever comes opens: nothing is left to decide
                 end_logprob = None if rule.plain else 0.0
                 break
             boundary = agent.boundary(rule.name, state)
-            event = NextEvent.of(self._logits(), agent.vocabulary, agent.sampling)
+            logits = await self.next_logits()
+            if turn.stop.is_set():
+                continue
+            event = NextEvent.of(logits, agent.vocabulary, agent.sampling)
             if opening:
                 event = event.opening(boundary)
                 token = int(event.draw(draws.open[position]))
@@ -84,15 +93,49 @@ class LanguageModelSeat:
             ids.append(token)
             logprobs.append(float(event.drawn[token]))
             if token == agent.vocabulary.end:
-                ended = True
                 break
             unit += int(table.opens[state, token])
-            state = int(table.next[state, token])
+            states.append(int(table.next[state, token]))
             self.ids.append(token)
-            turn.emit(agent.vocabulary.pieces[token])
-        pieces = tuple(b"" if i == agent.vocabulary.end else agent.vocabulary.pieces[i] for i in ids)
-        digest = agent.vocabulary.digest
-        return Span(self.view.author, "", tuple(ids), pieces, tuple(logprobs), end_logprob, ended, digest)
+            piece = agent.vocabulary.pieces[token]
+            if marker is None:
+                turn.emit(piece)
+            elif (kept := marker.read(piece)) is not None:
+                while kept and states[kept] == rule.empty:  # nobody could open after such white space
+                    kept -= 1
+                return self._cut(ids, logprobs, kept, asks=next(iter(self.view.others), None))
+        if marker is not None:
+            marker.flush()
+        return self._span(ids, logprobs, end_logprob)
+
+    def _span(self, ids: list[int], logprobs: list[float], end_logprob: float | None, **more: Any) -> Span:
+        vocabulary = self.agent.vocabulary
+        ended = bool(ids) and ids[-1] == vocabulary.end
+        pieces = tuple(b"" if i == vocabulary.end else vocabulary.pieces[i] for i in ids)
+        digest = vocabulary.digest
+        return Span(self.view.author, "", tuple(ids), pieces, tuple(logprobs), end_logprob, ended, digest, **more)
+
+    def _whole(self, states: list[int], ids: list[int], table: UnitTable) -> int:
+        """How many of the turn's tokens are in whole units: all, where whatever comes opens; else up to the last."""
+        if table.opens[states[-1]].all():
+            return len(ids)
+        return max((n for n, token in enumerate(ids) if table.opens[states[n], token]), default=0)
+
+    def _cut(self, ids: list[int], logprobs: list[float], kept: int, **more: Any) -> Span:
+        """The span of a turn that ends after ``kept`` tokens; the view forgets the others."""
+        del self.ids[len(self.ids) - (len(ids) - kept) :]
+        self.forget(len(self.ids))
+        return self._span(ids[:kept], logprobs[:kept], None, cut=True, **more)
+
+    async def next_logits(self) -> Tensor:
+        """Logits [V] of the next token. Others may have their turn in between."""
+        await asyncio.sleep(0)
+        return self._logits()
+
+    def forget(self, length: int) -> None:
+        """The view was cut back to ``length`` ids: what the cache knows beyond is void."""
+        if self._cached > length:
+            self._cache, self._cached, self._last = None, 0, None
 
     @torch.inference_mode()
     def _logits(self) -> Tensor:
@@ -122,3 +165,35 @@ class LanguageModelSeat:
 def digest_ids(ids: list[int]) -> str:
     """A digest of token ids, to prove that two views are the same."""
     return hashlib.blake2b(np.asarray(ids, dtype="<i8").tobytes(), digest_size=8).hexdigest()
+
+
+class _Marker:
+    """Looks for the marker by which a model gives the pen away, and passes on everything else."""
+
+    def __init__(self, marker: str, emit: Callable[[bytes], None]):
+        self._marker, self._emit = marker.encode(), emit
+        self._text = b""
+        self._ends: list[int] = []
+        """Where each token of the turn ends in the text."""
+        self._passed = 0
+
+    def read(self, piece: bytes) -> int | None:
+        """Takes one more token. Where the marker is complete: how many tokens stand before it."""
+        self._text += piece
+        self._ends.append(len(self._text))
+        at = self._text.find(self._marker, max(0, len(self._text) - len(piece) - len(self._marker) + 1))
+        if at >= 0:
+            return sum(end <= at for end in self._ends)
+        # What may still become the marker is held back.
+        beginnings = (n for n in range(len(self._marker) - 1, 0, -1) if self._text.endswith(self._marker[:n]))
+        self._pass(len(self._text) - next(beginnings, 0))
+        return None
+
+    def flush(self) -> None:
+        """The turn is over: what was held back is text after all."""
+        self._pass(len(self._text))
+
+    def _pass(self, until: int) -> None:
+        if until > self._passed:
+            self._emit(self._text[self._passed : until])
+            self._passed = until

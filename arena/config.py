@@ -10,11 +10,12 @@ from typing import Annotated, Any, Literal, get_args
 import tyro
 
 from agents.contract import AgentError
-from agents.registry import AgentConfig, defined_agents, resolve
+from agents.registry import DEVICE, DTYPES, AgentConfig, defined_agents, resolve, table_of, takes
 from arena.command import fail
-from arena.policy import PolicyError, default_policy, parse
+from arena.policy import Once, PolicyError, default_policy, parse
 
 Splits = Literal["train", "held-out", "test"]
+Engines = Literal["torch", "reference"]
 
 
 @dataclass
@@ -27,7 +28,8 @@ class RunConfig:
     pair: str = "senior:junior"
     """Who sits down, in order: NAME:NAME, more, or one for a solo run. Built in: senior, junior, junior-jargon."""
     agent: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """NAME=ADDRESS defines an agent (repeatable). Addresses: hf:PATH-OR-ID, script:TEXT, a built-in name."""
+    """NAME=ADDRESS defines an agent (repeatable). Addresses: hf:PATH-OR-ID, openai:MODEL@URL, python:MODULE:CALLABLE,
+    script:TEXT, or another name."""
     task: str = "arithmetic"
     """arithmetic[:steps=N,seed=N], gsm8k[:PATH], math:SET[=PATH], math:PATH, jsonl:PATH or python:MODULE:CALLABLE."""
     split: Splits = "test"
@@ -57,6 +59,14 @@ class RunConfig:
     """Folder of the run. Default: a new folder under runs/."""
     resume: bool = False
     """Go on with the run in --out."""
+    device: str = ""
+    """Where the models compute: cpu, cuda, cuda:N or auto (a GPU if there is one); a table's own device wins."""
+    dtype: str = ""
+    """What they compute in: float32, bfloat16, float16 or auto (float32 on a CPU); a table's own dtype wins."""
+    engine: Engines = "torch"
+    """torch plays many episodes at once; reference plays one at a time, slow and plain: the judge of the other."""
+    batch_size: int = 64
+    """How many episodes are played at once (torch). It changes how fast they are played, not what they are."""
     config: Path | None = None
     """TOML file with these fields and tables [agents.NAME]; flags win over it. A run's config.toml can be run again."""
     dry_run: bool = False
@@ -71,8 +81,26 @@ class RunConfig:
     def names(self) -> tuple[str, ...]:
         return tuple(self.pair.split(":"))
 
+    @property
+    def once(self) -> bool:
+        """Do the team's episodes begin with solo solutions of this run?"""
+        return isinstance(parse(self.handoff).schedule, Once)
 
-NOT_SAVED = ("agent", "out", "resume", "config", "dry_run", "json", "show", "temperature")
+
+NOT_SAVED = (
+    "agent",
+    "out",
+    "resume",
+    "config",
+    "dry_run",
+    "json",
+    "show",
+    "temperature",
+    "device",
+    "dtype",
+    "engine",
+    "batch_size",
+)
 """Flags about this call rather than about the run, and those that are resolved into the agents' tables."""
 
 
@@ -101,8 +129,9 @@ def load_defaults(path: Path) -> RunConfig:
         value = _of_type(wanted, value, f"--config {path}: {name}")
         if wanted is list and not all(isinstance(item, str) for item in value):
             fail(f"--config {path}: {name} must be a list of texts, not {value!r}")
-        if name == "split" and value not in get_args(Splits):
-            fail(f"--config {path}: split must be one of {', '.join(get_args(Splits))}, not {value!r}")
+        for choice, kinds in (("split", get_args(Splits)), ("engine", get_args(Engines))):
+            if name == choice and value not in kinds:
+                fail(f"--config {path}: {choice} must be one of {', '.join(kinds)}, not {value!r}")
         setattr(config, name, Path(value) if name == "out" else value)
     config.config = path
     return config
@@ -135,9 +164,9 @@ def resolved(config: RunConfig) -> RunConfig:
     names = config.names
     if any(not name.strip() for name in names) or len(set(names)) != len(names):
         fail(f"--pair {config.pair}: give different names separated by ':', as in senior:junior")
-    for flag in ("episodes", "samples", "limit"):
+    for flag in ("episodes", "samples", "limit", "batch_size"):
         if getattr(config, flag) < 1:
-            fail(f"--{flag} must be at least 1, not {getattr(config, flag)}")
+            fail(f"--{flag.replace('_', '-')} must be at least 1, not {getattr(config, flag)}")
     if config.episodes % config.samples:
         fail(f"--episodes {config.episodes} is not a multiple of --samples {config.samples}")
     if not 0 <= config.seed < 2**63:
@@ -166,8 +195,24 @@ def resolved(config: RunConfig) -> RunConfig:
             fail(f"--temperature must be 0 (greedy) or more, not {config.temperature}")
         for agent in agents.values():
             agent.temperature = config.temperature
+    _place(config, agents)
     values = {**vars(config), "agents": agents, "handoff": str(policy)}
     return RunConfig(**values)
+
+
+def _place(config: RunConfig, agents: dict[str, AgentConfig]) -> None:
+    """Gives --device and --dtype to the models whose tables leave them open. Raises UserError."""
+    for flag, allowed in (("device", DEVICE.fullmatch), ("dtype", DTYPES.__contains__)):
+        if not (value := getattr(config, flag)):
+            continue
+        if not allowed(value):
+            fail(
+                f"--{flag} {value}: "
+                + ("give auto, cpu, cuda or cuda:N" if flag == "device" else f"give {', '.join(DTYPES)}")
+            )
+        for agent in agents.values():
+            if takes(agent, flag) and getattr(agent, flag) == "auto":
+                setattr(agent, flag, value)
 
 
 def _check_agent(name: str, agent: AgentConfig) -> None:
@@ -200,4 +245,4 @@ def _check_texts(config: RunConfig) -> None:
 def saved(config: RunConfig) -> dict[str, Any]:
     """The resolved configuration as it is stored in ``config.toml``."""
     plain = {name: value for name, value in vars(config).items() if name not in NOT_SAVED and name != "agents"}
-    return {**plain, "agents": {name: asdict(agent) for name, agent in config.agents.items()}}
+    return {**plain, "agents": {name: table_of(agent) for name, agent in config.agents.items()}}

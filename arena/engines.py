@@ -23,28 +23,33 @@ class ReferenceEngine:
             raise ValueError(f"the limit must be at least 1 token, not {limit}")
         self.agents, self.seed, self.limit = dict(agents), seed, limit
 
-    def episodes(self, jobs: Iterable[Job]) -> Iterator[Episode]:
+    def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
         for job in jobs:
-            yield _finished(self.play(job))
+            if job is not None:  # nothing is under way here that it could wait for
+                yield _finished(play_job(job, self.agents, seed=self.seed, limit=self.limit))
 
-    async def play(self, job: Job) -> Episode:
-        """Plays one job: seats its agents, lets them take turns, and puts the episode together."""
-        began = time.perf_counter()
-        seats: dict[str, Seat] = {}
-        try:
-            for name in job.names:
-                others = tuple(other for other in job.names if other != name)
-                seats[name] = self.agents[name].sit(View(job.problem.question, name, others))
-            chance, p = job.chance(self.seed), job.policy.p_at(job.step)
-            played = await play(seats, job.policy, chance, limit=self.limit, p=p, prefix=job.prefix)
-        except AgentError as error:  # it could not even sit down: a failed episode is data too
-            played = Played(list(job.prefix), "error", str(error))
-        finally:
-            views = {name: seat.record() for name, seat in seats.items()}
-            for seat in seats.values():
-                seat.leave()
-        seconds = time.perf_counter() - began
-        return episode_of(job, played, seed=self.seed, limit=self.limit, seconds=seconds, views=views)
+
+async def play_job(
+    job: Job, agents: Mapping[str, Agent], *, seed: int, limit: int, stop: asyncio.Event | None = None
+) -> Episode:
+    """Plays one job: seats its agents, lets them take turns, and puts the episode together."""
+    began = time.perf_counter()
+    seats: dict[str, Seat] = {}
+    asked: list[str] = []
+    try:
+        for name in job.names:
+            others = tuple(other for other in job.names if other != name)
+            seats[name] = agents[name].sit(View(job.problem.question, name, others, asked.append))
+        chance, p = job.chance(seed), job.policy.p_at(job.step)
+        played = await play(seats, job.policy, chance, limit=limit, p=p, prefix=job.prefix, asked=asked, stop=stop)
+    except AgentError as error:  # it could not even sit down: a failed episode is data too
+        played = Played(list(job.prefix), "error", str(error))
+    finally:
+        views = {name: seat.record() for name, seat in seats.items()}
+        for seat in seats.values():
+            seat.leave()
+    seconds = time.perf_counter() - began
+    return episode_of(job, played, seed=seed, limit=limit, seconds=seconds, views=views)
 
 
 def _finished(playing: Coroutine[Any, Any, Episode]) -> Episode:

@@ -41,6 +41,13 @@ class SpanRecord:
     end_logprob: float | None = None
     partial: list[int] | None = None
     """Indices of tokens that end in the middle of a character, if there are any."""
+    cut: bool | None = None
+    """True where the author was stopped, or gave the pen away by its marker, before its last unit was drawn to be over:
+    then there is no `end` factor."""
+
+    def stored(self) -> dict[str, Any]:
+        """As it is written: ``cut`` only where it is true, so that it changes no other episode's digest."""
+        return {name: value for name, value in vars(self).items() if name != "cut" or value}
 
 
 @dataclass
@@ -58,7 +65,7 @@ class Episode:
     policy: str
     seed: int
     ended: str
-    """"end", "limit", "context" or "error"."""
+    """"end", "limit", "context", "stopped" or "error"."""
     limit: int
     """Maximum length in written tokens."""
     condition: str = "team"
@@ -92,15 +99,15 @@ class Episode:
     def fingerprint(self) -> str:
         """Digest over everything but grade and timings: one changed character changes it."""
         proven = {name: value for name, value in vars(self).items() if name not in UNPROVEN}
-        canonical = json.dumps(proven, sort_keys=True, separators=(",", ":"), default=vars)
+        canonical = json.dumps(proven, sort_keys=True, separators=(",", ":"), default=SpanRecord.stored)
         return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
     def line(self) -> bytes:
         """The episode as one line of JSON, newline included."""
         try:
-            return (json.dumps(vars(self), ensure_ascii=False, default=vars) + "\n").encode()
+            return (json.dumps(vars(self), ensure_ascii=False, default=SpanRecord.stored) + "\n").encode()
         except UnicodeEncodeError:  # half a surrogate pair in somebody's question
-            return (json.dumps(vars(self), default=vars) + "\n").encode()
+            return (json.dumps(vars(self), default=SpanRecord.stored) + "\n").encode()
 
     @classmethod
     def from_dict(cls, given: dict[str, Any]) -> Episode:
@@ -134,7 +141,7 @@ def merged(spans: Sequence[Span], prefix: int = 0) -> list[Span]:
     for span in spans[prefix:]:
         last = out[-1] if len(out) > prefix else None
         if last and last.author == span.author and last.token_ids is None and span.token_ids is None:
-            out[-1] = Span(last.author, last.text + span.text, ended=span.ended, asks=span.asks)
+            out[-1] = Span(last.author, last.text + span.text, ended=span.ended, asks=span.asks, cut=span.cut)
         else:
             out.append(span)
     return out
@@ -166,13 +173,14 @@ class _Builder:
         self._tokeniser = span.tokeniser
         if span.token_ids is None:
             text = span.data.decode()
-            self.records.append(SpanRecord(span.author, self._length, self._length + len(text)))
+            self.records.append(SpanRecord(span.author, self._length, self._length + len(text), cut=span.cut or None))
             self._write(text)
             return
         ends: list[int] = []
         record = SpanRecord(span.author, self._length, 0, list(span.token_ids), ends)
         record.logprobs = [round(value, 6) for value in span.logprobs]
         record.end_logprob = None if span.end_logprob is None else round(span.end_logprob, 6)
+        record.cut = span.cut or None
         for piece in span.pieces:
             self._settle(piece)
             if not ends:  # bytes that the author before left open may have just become text of its
@@ -246,7 +254,7 @@ def spans_of(episode: Episode, vocabularies: Mapping[str, Vocabulary] | None = N
     spelled = _spellings(episode.text, episode.spans)
     for record, steps, pieces in zip(episode.spans, surfaces(episode.text, episode.spans), spelled, strict=True):
         if record.token_ids is None:
-            out.append(Span(record.author, episode.text[record.start : record.end]))
+            out.append(Span(record.author, episode.text[record.start : record.end], cut=bool(record.cut)))
             continue
         ended = len(steps) < len(record.token_ids)
         digest = episode.views.get(record.author, {}).get("tokeniser")

@@ -45,8 +45,8 @@ class Job:
 class Engine(Protocol):
     """Plays jobs. Every engine gives the same episodes (HANDOFF.md, section 6)."""
 
-    def episodes(self, jobs: Iterable[Job]) -> Iterator[Episode]:
-        """Ungraded episodes, in any order."""
+    def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
+        """Ungraded episodes as they end. A job that is None means: none now, ask again later."""
         ...
 
 

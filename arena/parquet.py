@@ -29,6 +29,7 @@ def _schema() -> Any:
             ("logprobs", pa.list_(real)),
             ("end_logprob", real),
             ("partial", pa.list_(whole)),
+            ("cut", pa.bool_()),
         ]
     )
     grade = pa.struct([("verdict", text), ("answer", text), ("expected", text), ("reason", text)])

@@ -14,10 +14,11 @@ from arena.episode import Episode, count_units, cut, episode_id, spans_of
 from arena.jobs import Job
 from arena.lines import StoreError, read_episodes
 from arena.policy import Once, Policy, Solo, parse
+from arena.store import Run
 from arena.tasks import Problem, Task, TaskError, find_problem
 
-Stored = Callable[[str], Episode]
-"""Gives a stored episode of this run by its id."""
+Stored = Callable[[str], Episode | None]
+"""Gives an episode of this run by its id, and lets go of it; None if it is not stored yet."""
 
 
 def plan(
@@ -26,10 +27,11 @@ def plan(
     vocabularies: Mapping[str, Vocabulary],
     stored: Stored,
     done: Container[str] = (),
-) -> Iterator[Job]:
+) -> Iterator[Job | None]:
     """Every job that the run owes (ids in ``done`` are not), problem by problem; what others begin with comes first.
 
-    A job with a parent in this run is made when it is its turn, and by then the parent is stored.
+    A job with a parent in this run follows as soon as the parent is stored. None means that all that is left waits for
+    parents that are being played.
     """
     policy = parse(config.handoff)
     once = policy.schedule if isinstance(policy.schedule, Once) else None
@@ -40,7 +42,17 @@ def plan(
     def owed(identity: str) -> bool:
         return identity not in done and (not wanted or identity in wanted)
 
+    children: dict[str, Job] = {}
+    """Jobs that wait, by the id of the parent: as many as are being played."""
+
+    def grown() -> Iterator[Job]:
+        for identity in list(children):
+            parent = stored(identity)
+            if once and parent is not None:
+                yield begun(children.pop(identity), parent, once.fraction, vocabularies)
+
     for problem, sample, parent in _cases(config, task):
+        yield from grown()
         for name in _alone(config):
             if owed(episode_id(problem.id, sample, _solo(name))):
                 yield Job(problem, sample, Policy(policy.unit, Solo()), (name,), condition=_solo(name))
@@ -48,12 +60,39 @@ def plan(
             continue
         job = Job(problem, sample, policy, config.names)
         if once:
-            parent = stored(episode_id(problem.id, sample, _solo(config.names[0])))
-            job = begun(job, parent, once.fraction, vocabularies)
-        elif parent is not None:
+            children[episode_id(problem.id, sample, _solo(config.names[0]))] = job
+            continue
+        if parent is not None:
             _, _, place = config.prefix.rpartition("@")
             job = begun(job, parent, _place(place), vocabularies)
         yield job
+    while children:
+        ready = False
+        for job in grown():
+            ready = True
+            yield job
+        if not ready:
+            yield None
+
+
+def order(config: RunConfig, task: Task) -> Iterator[str]:
+    """The ids of all episodes of a run, in order."""
+    for problem, sample, _ in _cases(config, task):
+        for name in _alone(config):
+            yield episode_id(problem.id, sample, _solo(name))
+        yield episode_id(problem.id, sample)
+
+
+def waited_for(config: RunConfig, run: Run) -> dict[str, Episode]:
+    """The stored solo solutions of a run that is gone on with, whose episodes are still owed."""
+    if not (config.once and run.ids):
+        return {}
+    mine = f":{_solo(config.names[0])}"
+    return {
+        episode.id: episode
+        for episode in run.episodes()
+        if episode.id.endswith(mine) and episode.id.removesuffix(mine) not in run.ids
+    }
 
 
 def size(config: RunConfig) -> int:

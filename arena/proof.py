@@ -13,11 +13,11 @@ from collections.abc import Iterator
 
 from agents.chance import Chance, episode_key
 from agents.replay import Reader
-from agents.units import UnitRule, words
+from agents.units import words
 from arena.episode import Episode, EpisodeError, SpanRecord, episode_id, surfaces
-from arena.policy import Call, Once, Policy, PolicyError, Situation, parse
+from arena.policy import Call, Once, OnDemand, Policy, PolicyError, Situation, parse
 
-ENDINGS = ("end", "limit", "context", "error")
+ENDINGS = ("end", "limit", "context", "stopped", "error")
 
 
 def problems_of(episode: Episode) -> list[str]:
@@ -29,7 +29,7 @@ def problems_of(episode: Episode) -> list[str]:
         policy = parse(episode.policy)
         if not isinstance(policy.schedule, Call):  # a reader never runs a function that a file names
             policy.check(episode.authors)
-        return [*_authors(episode, policy), *_factors(episode, policy.rule)]
+        return [*_authors(episode, policy), *_factors(episode, policy)]
     except PolicyError as error:
         return [f"policy: {error}"]
     except (TypeError, ValueError, AttributeError, KeyError, IndexError, OverflowError) as error:
@@ -194,15 +194,23 @@ def _decides(reader: Reader, policy: Policy, now: Situation) -> str | None:
         return None
 
 
-def _factors(episode: Episode, rule: UnitRule) -> Iterator[str]:
-    """Every handoff by an author with a distribution carries the factor of its decision that its unit was over."""
+def _factors(episode: Episode, policy: Policy) -> Iterator[str]:
+    """Every handoff by an author with a distribution carries the factor of its decision that its unit was over.
+
+    The exception is a turn that was cut: by the author's own marker, on demand, or because the episode was stopped.
+    """
+    demand = isinstance(policy.schedule, OnDemand)
+    rule = policy.rule
     for number, span in enumerate(episode.spans):
         last = number == len(episode.spans) - 1
+        if span.cut and not demand and not (last and episode.ended == "stopped"):
+            yield f"span {number}: was cut, and the policy is not on demand"
         if span.token_ids is None or number < (episode.prefix_spans or 0):
             continue
         if rule.plain or last:
             # The last author may have handed over to one who failed, or whose view was full.
             if span.end_logprob is not None and not (last and episode.ended in ("error", "context")):
                 yield f"span {number}: has an end factor where nothing was handed over"
-        elif span.end_logprob is None:
-            yield f"span {number}: hands over without an end factor"
+        elif (span.end_logprob is None) != bool(span.cut):
+            what = "an end factor although it was cut" if span.cut else "no end factor where it hands over"
+            yield f"span {number}: has {what}"

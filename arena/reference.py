@@ -6,13 +6,14 @@ all there is: the distribution of a handoff is in `agents.seat` and `agents.dist
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.chance import Chance
-from agents.contract import AgentError, Seat, Span, Turn
+from agents.contract import AgentError, Listener, Seat, Span, Turn
 from agents.replay import Reader
-from arena.policy import Policy, Situation
+from arena.policy import OnDemand, Policy, Situation
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Played:
 
     spans: list[Span]
     ended: str
-    """"end" (an author ended it), "limit" (length), "context" (an agent's view is full) or "error"."""
+    """"end" (an author ended it), "limit" (length), "context" (an agent's view is full), "stopped" or "error"."""
     error: str | None = None
     """Why it failed, by the name of the agent that failed."""
     pens: tuple[tuple[int, str], ...] = ()
@@ -38,12 +39,18 @@ async def play(
     limit: int,
     p: float | None = None,
     prefix: Sequence[Span] = (),
+    asked: list[str] | None = None,
+    stop: asyncio.Event | None = None,
 ) -> Played:
     """Plays one episode to its end. ``seats`` are in the order of the pair; ``limit`` counts written tokens.
 
-    A prefix is read by everybody, also by those who wrote it; nobody acts in it.
+    A prefix is read by everybody, also by those who wrote it; nobody acts in it. ``asked`` is where names are put that
+    ask for the pen while others write: on demand it moves at the next opening. ``stop`` ends the episode where it is.
     """
     names = tuple(seats)
+    demand = isinstance(policy.schedule, OnDemand)
+    asked = [] if asked is None else asked
+    stop = asyncio.Event() if stop is None else stop
     pens: list[tuple[int, str]] = []
     now = Situation(names, chance.coin, p, pens)
     reader = Reader(policy.rule)
@@ -55,30 +62,41 @@ async def play(
         spans.append(span)
     written = sum(span.written for span in spans)
 
+    def author_of(unit: int, earliest: int) -> int:
+        """The author of a unit. What was asked for on demand is granted now, but not before unit ``earliest``."""
+        while demand and asked:
+            pens.append((max(unit, earliest), asked.pop(0)))
+        return policy.schedule.author(unit, now)
+
     def result(ended: str, error: str | None = None) -> Played:
         units = tuple(policy.schedule.author(u, now) for u in range(reader.unit + 1))
         return Played(spans, ended, error, tuple(pens), units)
 
     while written < limit:
         unit = reader.unit + 1
-        index = policy.schedule.author(unit, now)
+        index = author_of(unit, unit)
         author = names[index]
         turn = Turn(
             rule=policy.rule,
             state=reader.state,
             unit=unit,
             position=written,
-            holds=lambda u, index=index: policy.schedule.author(u, now) == index,  # type: ignore[misc]
+            # Whoever was given the pen writes a unit before it moves on.
+            holds=lambda u, index=index, unit=unit: author_of(u, unit + 1) == index,  # type: ignore[misc]
             chance=chance,
             budget=limit - written,
             opening=bool(spans) and (len(spans) == len(prefix) or spans[-1].author != author),
+            demand=demand,
+            emit=_heard(author, seats),
+            stop=stop,
         )
         try:
             span = await seats[author].write(turn)
         except AgentError as error:
             return result("error", str(error))
         reader.skip(span.steps())
-        spans.append(span)
+        if span.written or span.ended:
+            spans.append(span)
         written += span.written
         for name, seat in seats.items():
             if name != author:
@@ -87,11 +105,26 @@ async def play(
             pens.append((reader.unit + 1, span.asks))
         if span.ended:
             return result("end")
+        if stop.is_set():
+            return result("stopped")
+        if span.cut and span.asks:
+            continue
         if span.token_ids is not None and written < limit and not (span.written and _handed_over(span, policy, reader)):
             return result("context")
         if not span.written:  # the contract forbids it, and the loop would never end
             return result("error", f"{author}: it wrote nothing and did not end the solution")
     return result("limit")
+
+
+def _heard(author: str, seats: Mapping[str, Seat]) -> Callable[[bytes], None]:
+    """Passes pieces on to the others that listen."""
+    listeners = [seat for name, seat in seats.items() if name != author and isinstance(seat, Listener)]
+
+    def emit(piece: bytes) -> None:
+        for seat in listeners:
+            seat.hear(author, piece)
+
+    return emit
 
 
 def _handed_over(span: Span, policy: Policy, reader: Reader) -> bool:

@@ -24,6 +24,8 @@ from arena.command import INTERRUPTED, fail, guarded, parse_options
 from arena.config import RunConfig, load_defaults, resolved, saved
 from arena.terminal import say, visible
 
+_AHEAD = 64
+"""Episodes that may wait for their grades while others are played."""
 _SMALL = 20_000_000
 """Parameters below which a model is faster on one thread."""
 
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from agents.contract import Agent
     from arena.episode import Episode
     from arena.grading import Grader
+    from arena.jobs import Engine, Job
     from arena.store import Run
     from arena.tasks import Task
 
@@ -81,7 +84,7 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
                         stored = len(run.ids)
                         if asked():
                             raise KeyboardInterrupt
-                return _sum_up(config, run)
+                return _sum_up(config, task, run)
             except KeyboardInterrupt:
                 _say_how_to_go_on(folder, len(run.ids))
                 return INTERRUPTED
@@ -132,28 +135,63 @@ def _episodes(
     config: RunConfig, task: Task, agents: Mapping[str, Agent], run: Run, grader: Grader
 ) -> Iterator[Episode]:
     """Plays and grades what the run still owes."""
-    from arena.engines import ReferenceEngine
-    from arena.plan import plan
-    from arena.regrade import graded
+    from arena.plan import plan, waited_for
 
     vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
-    parents: dict[str, Episode] = {}
-    """The solo solutions of the problem at hand: what its next episode may begin with."""
-
-    def stored(identity: str) -> Episode:
-        found = parents.get(identity)
-        return found or next(episode for episode in run.episodes() if episode.id == identity)
-
     _same_models(agents, run)
-    engine = ReferenceEngine(agents, seed=config.seed, limit=config.limit)
-    for job in plan(config, task, vocabularies, stored, run.ids):
-        for episode in engine.episodes([job]):
-            episode.grade = graded([(episode, job.problem.answer)], task, grader)[0]
-            if episode.condition == "team":
-                parents.clear()
-            else:
+    parents = waited_for(config, run)
+    answers: dict[str, str] = {}
+    """Of the episodes that are being played."""
+
+    def jobs() -> Iterator[Job | None]:
+        for job in plan(config, task, vocabularies, lambda identity: parents.pop(identity, None), run.ids):
+            if job is not None:
+                answers[job.id] = job.problem.answer
+            yield job
+
+    def played() -> Iterator[tuple[Episode, str]]:
+        for episode in _engine(config, agents).episodes(jobs()):
+            if config.once and episode.condition != "team":
                 parents[episode.id] = episode
-            yield episode
+            yield episode, answers.pop(episode.id)
+
+    # Local models write the next episodes while these are graded; people see their grade at once.
+    ahead = _AHEAD if len(vocabularies) and all(hasattr(agent, "vocabulary") for agent in agents.values()) else 0
+    yield from _with_grades(played(), task, grader, ahead)
+
+
+def _with_grades(episodes: Iterator[tuple[Episode, str]], task: Task, grader: Grader, ahead: int) -> Iterator[Episode]:
+    """Grades (episode, expected answer)s in the order in which they come, at most ``ahead`` of them behind."""
+    from collections import deque
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    from arena.regrade import graded
+
+    def grade(pair: tuple[Episode, str]) -> Episode:
+        pair[0].grade = graded([pair], task, grader)[0]
+        return pair[0]
+
+    behind: deque[Future[Episode]] = deque()
+    with ThreadPoolExecutor(2, thread_name_prefix="grade") as threads:
+        try:
+            for pair in episodes:
+                behind.append(threads.submit(grade, pair))
+                while behind and (behind[0].done() or len(behind) > ahead):
+                    yield behind.popleft().result()
+            while behind:
+                yield behind.popleft().result()
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _engine(config: RunConfig, agents: Mapping[str, Agent]) -> Engine:
+    from arena.engines import ReferenceEngine
+
+    if config.engine == "reference":
+        return ReferenceEngine(agents, seed=config.seed, limit=config.limit)
+    from arena.torch_engine.engine import TorchEngine
+
+    return TorchEngine(agents, seed=config.seed, limit=config.limit, batch_size=config.batch_size)
 
 
 def _same_models(agents: Mapping[str, Agent], run: Run) -> None:
@@ -263,13 +301,14 @@ def _with_progress(episodes: Iterator[Episode], config: RunConfig, run: Run) -> 
                 shown += 1
 
 
-def _sum_up(config: RunConfig, run: Run) -> int:
+def _sum_up(config: RunConfig, task: Task, run: Run) -> int:
     """Writes the summary and prints it. Returns 1 if episodes failed, which is said apart from the figures."""
     from arena.measures import summary_of
+    from arena.plan import order
     from arena.show import TABLE_WIDTH, Screen, difficulty_lines, plain_summary, summary_table
 
     summary = summary_of(run.episodes())
-    run.finish(summary)
+    run.finish(summary, order(config, task))
     screen = Screen()
     failed = sum(one["failed"] for one in summary["conditions"].values())
     if failed:

@@ -10,7 +10,7 @@ import fcntl
 import json
 import os
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, KeysView
 from contextlib import ExitStack, closing, suppress
 from pathlib import Path
 from types import TracebackType
@@ -37,7 +37,7 @@ def refuse(folder: Path, config: dict[str, Any], *, resume: bool = False) -> boo
         raise StoreError(
             f"--out {folder}: holds a run already; add --resume to go on with it, or choose another folder"
         )
-    if differences := list(differing(read_config(folder), config)):
+    if differences := list(differing(read_config(folder), _grown(read_config(folder), config))):
         shown = "; ".join(differences[:5]) + ("; ..." if len(differences) > 5 else "")
         raise StoreError(f"--resume: {folder} was made with another configuration: {shown}; choose another --out")
     return True
@@ -66,8 +66,7 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreError(f"--out {folder}: {error.strerror}") from None
-        self.ids: set[str] = set()
-        """Ids of the episodes that are stored: the others are owed."""
+        self._ids: dict[str, None] = {}
         self._new = False
         with ExitStack() as opened:
             opened.callback(os.close, self._take_lock())
@@ -75,14 +74,19 @@ class Run:
             self._new = not refuse(folder, config, resume=resume)
             opened.push(self._take_away_if_nothing_came_of_it)
             self._remove_leftovers()
-            if self._new:
+            if self._new or read_config(folder) != config:
                 import tomli_w
 
                 replace_file(folder / "config.toml", tomli_w.dumps(config).encode())
             self._episodes = opened.enter_context(closing(Lines(folder / "episodes.jsonl")))
             self._metrics = opened.enter_context(closing(Lines(folder / "metrics.jsonl")))
-            self.ids |= {episode.id for episode in read_episodes(folder)}
+            self._ids |= dict.fromkeys(episode.id for episode in read_episodes(folder))
             self._opened = opened.pop_all()
+
+    @property
+    def ids(self) -> KeysView[str]:
+        """Ids of the episodes that are stored, as they stand in the file: the others are owed."""
+        return self._ids.keys()
 
     def _take_lock(self) -> int:
         try:
@@ -105,10 +109,10 @@ class Run:
     def append(self, *episodes: Episode) -> None:
         """Stores episodes, durably. Raises StoreError, and stores nothing, where one is stored already."""
         for episode in episodes:
-            if episode.id in self.ids:
+            if episode.id in self._ids:
                 raise StoreError(f"episode {episode.id} is stored already")
         self._episodes.append([episode.line() for episode in episodes])
-        self.ids |= {episode.id for episode in episodes}
+        self._ids |= dict.fromkeys(episode.id for episode in episodes)
 
     def measure(self, **values: Any) -> None:
         """Appends a line of metrics."""
@@ -117,10 +121,29 @@ class Run:
     def episodes(self) -> Iterator[Episode]:
         return read_episodes(self.folder)
 
-    def finish(self, summary: dict[str, Any]) -> None:
-        """Writes the summary and the Parquet file."""
+    def finish(self, summary: dict[str, Any], order: Iterable[str] = ()) -> None:
+        """Puts the episodes in order (of their ids), and writes the summary and the Parquet file. The last thing to do.
+
+        Episodes are appended as they end, so that none is lost; how many are played at once decides in which order.
+        """
+        self._put_in_order([identity for identity in order if identity in self._ids])
         replace_file(self.folder / "summary.json", (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
         write_parquet(self.folder)
+
+    def _put_in_order(self, wanted: list[str]) -> None:
+        if wanted == list(self._ids) or len(wanted) != len(self._ids):
+            return
+        path = self.folder / "episodes.jsonl"
+        places: dict[str, tuple[int, int]] = {}
+        with path.open("rb") as lines, replaced(path) as file:
+            at = 0
+            for identity, line in zip(self._ids, lines, strict=True):
+                places[identity] = (at, len(line))
+                at += len(line)
+            for identity in wanted:
+                at, size = places[identity]
+                lines.seek(at)
+                file.write(lines.read(size))
 
     def rewrite(self, episodes: Iterable[Episode]) -> None:
         """Replaces all episodes, as by new grades: the old file or the new one is there at every moment, whole."""
@@ -133,7 +156,7 @@ class Run:
 
     def _take_away_if_nothing_came_of_it(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leaves nothing of a new run that failed before its first episode."""
-        if kind is None or not self._new or self.ids:
+        if kind is None or not self._new or self._ids:
             return
         with suppress(OSError):
             for name in ("episodes.jsonl", "metrics.jsonl", "config.toml", ".lock"):
@@ -148,6 +171,12 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._opened.__exit__(kind, error, trace)
+
+
+def _grown(before: dict[str, Any], now: dict[str, Any]) -> dict[str, Any]:
+    """The new configuration, with the old number of episodes where it only asks for more of them."""
+    old, new = before.get("episodes"), now.get("episodes")
+    return {**now, "episodes": old} if isinstance(old, int) and isinstance(new, int) and new > old else now
 
 
 def differing(before: dict[str, Any], now: dict[str, Any], path: str = "") -> Iterator[str]:

@@ -319,6 +319,7 @@ SPAN_CHANGES: dict[str, Any] = {
     "logprobs": [-0.500001],
     "end_logprob": -0.25,
     "partial": [0],
+    "cut": True,
 }
 
 

@@ -321,6 +321,8 @@ def compared(rows: Iterator[dict[str, Any]]) -> list[dict[str, Any]]:
         row = plainly(dict(row))
         for name in ("views", "pens", "timings", "versions"):
             row[name] = json.loads(row[name]) if isinstance(row[name], str) else row[name]
+        for span in row["spans"]:
+            span.setdefault("cut", None)  # a line has it only where it is true
         out.append(row)
     return out
 

@@ -157,3 +157,25 @@ def test_a_model_that_the_slots_cannot_hold_is_refused_by_name():
     agent = LanguageModel(make.from_config(config), tokenizer)
     with pytest.raises(AgentError, match=r"Gemma2ForCausalLM: it has layers of the kind sliding_attention"):
         Forward(agent, 2)
+
+
+@pytest.mark.parametrize("handoff", ["word:p=0.5", "spaced-token:p=0.5", "line:alternate"])
+def test_the_turn_loop_over_shared_models_equals_the_reference_loop(handoff):
+    from concurrent.futures import ThreadPoolExecutor
+
+    from arena.torch_engine.scheduler import SharedModel
+    from arena.turns import TurnLoop
+
+    jobs = jobs_of(9, handoff)
+    wanted = {e.id: e for e in ReferenceEngine(PAIR, seed=5, limit=64).episodes(jobs)}
+    with ThreadPoolExecutor(1) as thread:
+        # fewer slots than episodes: seats lose theirs and take their views in again
+        shared = {name: SharedModel(agent, 3, thread) for name, agent in PAIR.items()}
+        found = {e.id: e for e in TurnLoop(shared, seed=5, limit=64, at_once=7).episodes(jobs)}
+    assert wanted.keys() == found.keys()
+    for identity, one in wanted.items():
+        assert one.text == found[identity].text
+        assert one.views == found[identity].views
+        for a, b in zip(one.spans, found[identity].spans, strict=True):
+            assert a.token_ids == b.token_ids
+            assert a.logprobs == pytest.approx(b.logprobs, abs=1e-4)

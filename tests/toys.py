@@ -24,7 +24,7 @@ class ToyTokenizer:
     """Greedy longest-match over byte pieces; adds one prompt token, id 0."""
 
     eos_token_id = 1
-    bos_token_id = None
+    bos_token = bos_token_id = None
     added_tokens_decoder: dict[int, str] = {}  # noqa: RUF012
 
     def __init__(self, pieces: Sequence[bytes]):

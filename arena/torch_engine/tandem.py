@@ -83,6 +83,8 @@ class Tandem:
             elif not more:
                 yield from done
                 return
+            elif not done:
+                raise RuntimeError("no job is ready, and none is under way that it could wait for")
             self.clock += (time.perf_counter() - began) / max(here, 1)
             yield from done
 

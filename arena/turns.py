@@ -1,0 +1,83 @@
+"""The turn loop: any agents, many episodes at once. Each is played by `arena.reference.play`, asynchronously."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+
+from agents.contract import Agent
+from arena.engines import play_job
+from arena.episode import Episode
+from arena.jobs import Job
+
+
+class TurnLoop:
+    """Plays ``at_once`` episodes together; those of a person at this terminal one after the other."""
+
+    def __init__(self, agents: Mapping[str, Agent], *, seed: int, limit: int, at_once: int):
+        if limit < 1:
+            raise ValueError(f"the limit must be at least 1 token, not {limit}")
+        self.agents, self.seed, self.limit = dict(agents), seed, limit
+        alone = any(getattr(agent, "one_at_a_time", False) for agent in agents.values())
+        self.at_once = 1 if alone else max(1, at_once)
+
+    async def stream(self, jobs: Iterable[Job | None]) -> AsyncIterator[Episode]:
+        """Episodes as they end. A job that is None means: none now, ask again when an episode has ended."""
+        waiting, more = iter(jobs), True
+        playing: list[asyncio.Task[Episode]] = []
+        try:
+            while more or playing:
+                while more and len(playing) < self.at_once:
+                    job = next(waiting, NotImplemented)
+                    if job is NotImplemented:
+                        more = False
+                    elif job is None:
+                        break
+                    else:
+                        playing.append(asyncio.create_task(self.play(job)))
+                if not playing:
+                    if more:
+                        raise RuntimeError("no job is ready, and none is under way that it could wait for")
+                    return
+                await asyncio.wait(playing, return_when=asyncio.FIRST_COMPLETED)
+                done = [task for task in playing if task.done()]
+                playing = [task for task in playing if task not in done]
+                for task in done:
+                    yield await task
+        finally:
+            for task in playing:
+                task.cancel()
+            await asyncio.gather(*playing, return_exceptions=True)
+
+    async def play(self, job: Job, stop: asyncio.Event | None = None) -> Episode:
+        """Plays one job; ``stop`` ends it where it is, at a whole unit."""
+        return await play_job(job, self.agents, seed=self.seed, limit=self.limit, stop=stop)
+
+    def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
+        """The same for callers that are not asynchronous; in a thread of its own where a loop runs (a notebook)."""
+        try:
+            asyncio.get_running_loop()
+        except RuntimeError:
+            yield from self._here(jobs)
+            return
+        with ThreadPoolExecutor(1) as thread:
+            episodes = self._here(jobs)
+            try:
+                while (episode := thread.submit(next, episodes, None).result()) is not None:
+                    yield episode
+            finally:
+                thread.submit(episodes.close).result()
+
+    def _here(self, jobs: Iterable[Job | None]) -> Generator[Episode, None, None]:
+        with asyncio.Runner() as runner:
+            stream = self.stream(jobs)
+            try:
+                while (episode := runner.run(_next(stream))) is not None:
+                    yield episode
+            finally:
+                runner.run(stream.aclose())  # type: ignore[attr-defined]
+
+
+async def _next(stream: AsyncIterator[Episode]) -> Episode | None:
+    return await anext(stream, None)
