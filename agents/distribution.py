@@ -113,6 +113,9 @@ class NextEvent:
         Where truncation leaves nothing of W or E, the distribution before truncation is used.
         """
         inside = self.drawn.masked_fill(~boundary, NEVER)
+        if self.drawn is self.full:
+            inside = torch.log_softmax(inside, dim=-1)
+            return NextEvent(inside, inside, self.greedy)
         empty = torch.isneginf(inside.amax(dim=-1, keepdim=True))
         inside = torch.where(empty, self.full.masked_fill(~boundary, NEVER), inside)
         inside = torch.log_softmax(inside, dim=-1)

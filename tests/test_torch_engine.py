@@ -117,10 +117,11 @@ def test_logits_that_are_not_numbers_fail_one_episode_by_name(monkeypatch):
     forward = engine.forwards[1]
     whole = forward.logits
 
-    def spoilt(slots):
-        logits = whole(slots).clone()
-        logits[0] = float("nan")
-        return logits
+    def spoilt(slots, guesses):
+        first, second = whole(slots, guesses)
+        first = first.clone()
+        first[0] = float("nan")
+        return first, second
 
     monkeypatch.setattr(forward, "logits", spoilt)
     episodes = list(engine.episodes(jobs_of(6)))

@@ -63,44 +63,66 @@ class Drawn:
     """[R]: a row that hands over drew from W or E: its unit is over and the draw is dropped."""
     over_logprobs: NDArray[np.float32]
     """[R]: of the `end` factor where ``over``."""
+    spares: NDArray[np.int64]
+    """[R]: what the model would open with, where it was asked; else -1."""
+    spare_logprobs: NDArray[np.float32]
+    """[R]: of that `open` factor."""
     broken: NDArray[np.bool_]
     """[R]: the logits were not numbers."""
 
 
-def draw(
-    logits: Tensor,
-    agent: LanguageModel,
-    tables: Tables,
-    states: NDArray[np.int64],
-    opening: NDArray[np.bool_],
-    hands: NDArray[np.bool_],
-    uniforms: NDArray[np.float64],
-) -> Drawn:
-    """Draws the next event of each row from ``logits`` [R, V].
+@dataclass(frozen=True)
+class Wanted:
+    """How each of R rows is to be drawn."""
 
-    ``opening`` rows draw within W and E; ``hands`` rows hand over to another author if they draw from W or E.
-    ``uniforms`` [R] are the draws' own.
-    """
+    lines: NDArray[np.int64]
+    """[R]: the row's state as a line of the tables."""
+    opening: NDArray[np.bool_]
+    """[R]: within W and E."""
+    hands: NDArray[np.bool_]
+    """[R]: another author is next, if the draw is from W or E."""
+    spare: NDArray[np.bool_]
+    """[R]: also draw what the model would open with."""
+    uniforms: NDArray[np.float64]
+    """[R]"""
+    open_uniforms: NDArray[np.float64]
+    """[R]: those of the spares."""
+
+
+def draw(logits: Tensor, agent: LanguageModel, tables: Tables, wanted: Wanted) -> Drawn:
+    """Draws the next event of each row from ``logits`` [R, V]."""
     device = logits.device
     event = NextEvent.of(logits, agent.vocabulary, agent.sampling)
-    broken = torch.isnan(event.full[:, 0])
-    points = torch.from_numpy(uniforms).to(device)
+    broken = torch.isnan(event.full[:, 0]).cpu().numpy()
+
+    def only(rows: NDArray[np.bool_]) -> tuple[NextEvent, Tensor, Tensor]:
+        """The events of some rows, which they are, and W and E in their states."""
+        at = torch.from_numpy(np.flatnonzero(rows)).to(device)
+        lines = torch.from_numpy(wanted.lines[rows]).to(device)
+        drawn = event.drawn.index_select(0, at)
+        full = drawn if event.full is event.drawn else event.full.index_select(0, at)
+        return NextEvent(drawn, full, event.greedy), at, tables.boundary.index_select(0, lines)
+
     logprobs = event.drawn
-    if opening.any():
-        at = torch.from_numpy(np.flatnonzero(opening)).to(device)
-        part = NextEvent(event.drawn[at], event.full[at], event.greedy)
-        inside = part.opening(tables.boundary[torch.from_numpy(states[opening]).to(device)])
-        logprobs = logprobs.index_copy(0, at, inside.drawn)
-    tokens = NextEvent(logprobs, event.full, event.greedy).draw(points)
-    chosen = logprobs.gather(1, tokens.unsqueeze(1)).squeeze(1)
-    over = np.zeros(len(states), dtype=bool)
-    over_logprobs = np.zeros(len(states), dtype=np.float32)
-    drawn = tokens.cpu().numpy()
-    ending = drawn == agent.vocabulary.end
-    over[hands] = (ending | tables.opens[states, drawn])[hands]
+    if wanted.opening.any():
+        part, at, boundary = only(wanted.opening)
+        logprobs = logprobs.index_copy(0, at, part.opening(boundary).drawn)
+    tokens, chosen = _pick(NextEvent(logprobs, logprobs, event.greedy), wanted.uniforms)
+    over = wanted.hands & (tables.opens[wanted.lines, tokens] | (tokens == agent.vocabulary.end))
+    over_logprobs = np.zeros(len(tokens), dtype=np.float32)
     if over.any():
-        at = torch.from_numpy(np.flatnonzero(over)).to(device)
-        boundary = tables.boundary[torch.from_numpy(states[over]).to(device)]
-        part = NextEvent(event.drawn[at], event.full[at], event.greedy)
+        part, _, boundary = only(over)
         over_logprobs[over] = part.over(boundary).float().cpu().numpy()
-    return Drawn(drawn, chosen.float().cpu().numpy(), over, over_logprobs, broken.cpu().numpy())
+    spares, spare_logprobs = np.full(len(tokens), -1, dtype=np.int64), np.zeros(len(tokens), dtype=np.float32)
+    if wanted.spare.any():
+        part, _, boundary = only(wanted.spare)
+        found = _pick(part.opening(boundary), wanted.open_uniforms[wanted.spare])
+        spares[wanted.spare], spare_logprobs[wanted.spare] = found
+    return Drawn(tokens, chosen, over, over_logprobs, spares, spare_logprobs, broken)
+
+
+def _pick(event: NextEvent, uniforms: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The events that uniform numbers pick, and their log-probabilities; [R] each."""
+    tokens = event.draw(torch.from_numpy(uniforms).to(event.drawn.device))
+    chosen = event.drawn.gather(1, tokens.unsqueeze(1)).squeeze(1)
+    return tokens.cpu().numpy(), chosen.float().cpu().numpy()

@@ -13,7 +13,7 @@ from agents.contract import AgentError
 from arena.torch_engine.slots import SlotCache, UnsupportedModelError, adopt, plan_call, planned
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -81,57 +81,77 @@ class Forward:
             self._ids = np.pad(self._ids, ((0, 0), (0, more)))
 
     @torch.inference_mode()
-    def logits(self, slots: NDArray[np.int64]) -> Tensor:
-        """Logits [R, V] of the next token of each row, in the order given."""
+    def logits(self, slots: NDArray[np.int64], guesses: NDArray[np.int64] | None = None) -> tuple[Tensor, Tensor]:
+        """Logits of the next token of each row, in the order given, [R, V], and behind the guesses, [G, V].
+
+        ``guesses`` [R] are next tokens as somebody guesses them (-1 for none): they are swallowed too, but are no part
+        of the view. Who finds a guess wrong says so by `void`; of one that came true the cache knows already.
+        """
         began = time.perf_counter()
         # A row that has seen everything (what was read had no tokens here) takes its last token again.
         self.cached[slots] = np.minimum(self.cached[slots], self.length[slots] - 1)
-        missed = self.length[slots] - self.cached[slots]
+        guessed = np.zeros(len(slots), dtype=np.int64)
+        if guesses is not None:
+            guessed[:] = guesses >= 0
+            with_guess = slots[guessed > 0]
+            if len(with_guess):
+                self._reserve(int(self.length[with_guess].max()) + 1)
+                self._ids[with_guess, self.length[with_guess]] = guesses[guessed > 0]
+        missed = self.length[slots] + guessed - self.cached[slots]
         if int(missed.sum()) <= self.most_tokens:
-            found = self._run(slots, missed)
+            found = self._run(slots, missed, guessed)
         else:
-            found = torch.cat([self._run(part, counts) for part, counts in self._parts(slots, missed)])
+            parts = [self._run(*part) for part in self._parts(slots, guessed)]
+            found = (torch.cat([first for first, _ in parts]), torch.cat([second for _, second in parts]))
         self.seconds += time.perf_counter() - began
         return found
 
-    def _parts(self, slots: NDArray[np.int64], missed: NDArray[np.int64]) -> Any:
-        """Cuts a call into some of at most ``most_tokens``; long rows are swallowed in pieces first."""
-        for slot in slots[missed > self.most_tokens]:
-            one = np.array([slot])
-            while self.length[slot] - self.cached[slot] > self.most_tokens:
-                self._run(one, np.array([self.most_tokens]))
-        missed = self.length[slots] - self.cached[slots]
-        first, sum_ = 0, 0
-        for at, count in enumerate(missed):
-            if at > first and sum_ + count > self.most_tokens:
-                yield slots[first:at], missed[first:at]
-                first, sum_ = at, 0
-            sum_ += int(count)
-        yield slots[first:], missed[first:]
+    def void(self, slots: NDArray[np.int64]) -> None:
+        """The guesses that these rows swallowed were wrong."""
+        self.cached[slots] = np.minimum(self.cached[slots], self.length[slots])
 
-    def _run(self, slots: NDArray[np.int64], counts: NDArray[np.int64]) -> Tensor:
-        """Feeds each row its next ``counts`` tokens; logits [R, V] after the last of them."""
+    def _parts(
+        self, slots: NDArray[np.int64], guessed: NDArray[np.int64]
+    ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]]:
+        """Cuts a call into some of at most ``most_tokens``; long rows are swallowed in pieces first."""
+        missed = self.length[slots] + guessed - self.cached[slots]
+        for slot in slots[missed > self.most_tokens]:
+            one, none = np.array([slot]), np.zeros(1, dtype=np.int64)
+            while self.length[slot] - self.cached[slot] >= self.most_tokens:
+                self._run(one, np.array([self.most_tokens - 1]), none)
+        missed = self.length[slots] + guessed - self.cached[slots]
+        first, together = 0, 0
+        for at, count in enumerate(missed):
+            if at > first and together + count > self.most_tokens:
+                yield slots[first:at], missed[first:at], guessed[first:at]
+                first, together = at, 0
+            together += int(count)
+        yield slots[first:], missed[first:], guessed[first:]
+
+    def _run(
+        self, slots: NDArray[np.int64], counts: NDArray[np.int64], guessed: NDArray[np.int64]
+    ) -> tuple[Tensor, Tensor]:
+        """Feeds each row its next ``counts`` tokens; logits after the last of them, and after the last but guesses."""
         starts = self.cached[slots]
-        plan, order = plan_call(slots, starts, counts, self.slots, self._like)
-        ids = torch.from_numpy(self._ids)
-        ids = ids[plan.slots.cpu(), plan.positions.cpu()].to(self._like.device)
-        ends = np.cumsum(counts[order]) - 1
-        back = np.empty(len(order), dtype=np.int64)
-        back[order] = ends
+        plan, order, where = plan_call(slots, starts, counts, self.slots, self._like)
+        ids = torch.from_numpy(self._ids[where]).to(self._like.device)
+        ends = np.empty(len(order), dtype=np.int64)
+        ends[order] = np.cumsum(counts[order]) - 1
+        kept = np.concatenate([ends - guessed, ends[guessed > 0]])
         with planned(plan):
             out = self.agent.model(
                 input_ids=ids.unsqueeze(0),
                 position_ids=plan.positions.unsqueeze(0),
                 past_key_values=self._cache,
                 use_cache=True,
-                logits_to_keep=torch.from_numpy(back).to(self._like.device),
+                logits_to_keep=torch.from_numpy(kept).to(self._like.device),
             )
         self.cached[slots] = starts + counts
         self.calls += 1
         self.rows += len(slots)
         self.tokens += len(ids)
         logits: Tensor = out.logits[0]
-        return logits
+        return logits[: len(slots)], logits[len(slots) :]
 
     def bytes(self) -> int:
         """Memory of the cache in bytes."""
@@ -165,10 +185,10 @@ def probe(agent: LanguageModel, *, tolerance: float = 1e-3) -> None:
     try:
         for slot, view in zip((2, 0), views, strict=True):
             forward.open(slot, view[:5].tolist())
-        first = forward.logits(np.array([2, 0]))
+        first, _ = forward.logits(np.array([2, 0]))
         for slot, view in zip((2, 0), views, strict=True):
             forward.extend(slot, view[5 : 6 + slot].tolist())
-        second = forward.logits(np.array([0, 2]))
+        second, _ = forward.logits(np.array([0, 2]))
     except AgentError:
         raise
     except Exception as error:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from agents.vocabulary import Vocabulary
     from arena.jobs import Job
 
-NOBODY = -1
+NOBODY = NOTHING = -1
 
 
 @dataclass
@@ -62,6 +62,11 @@ class Rows:
         self.position = np.zeros(rows, dtype=np.int64)
         self.turn = np.zeros(rows, dtype=np.int64)
         """Position at which the present turn began."""
+        self.guess = np.full(rows, NOTHING, dtype=np.int64)
+        """The next token as a model guesses it whose turn it is not."""
+        self.spare = np.full(rows, NOTHING, dtype=np.int64)
+        """What that model opens with, if the author finds that its unit is over: its draw, made in advance."""
+        self.spare_logprob = np.zeros(rows)
         self.authors = np.zeros((rows, limit + 2), dtype=np.int64)
         """Who writes unit u after the prefix."""
         self.uniform = np.zeros((rows, limit + 1))
@@ -93,6 +98,7 @@ class Rows:
         self.author[row] = self.authors[row, 0]
         self.opening[row] = bool(job.prefix) and not self.plain[row]
         self.hands[row] = False
+        self.guess[row] = self.spare[row] = NOTHING
 
     def spans(
         self, row: int, vocabularies: Sequence[Vocabulary], names: Sequence[str], until: int, since: int | None = None

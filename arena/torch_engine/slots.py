@@ -158,11 +158,11 @@ class SlotCache(_Cache):  # type: ignore[misc]
 
 def plan_call(
     slots: NDArray[np.int64], starts: NDArray[np.int64], counts: NDArray[np.int64], total: int, like: Tensor
-) -> tuple[Plan, NDArray[np.int64]]:
+) -> tuple[Plan, NDArray[np.int64], tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Plans a call for rows in ``slots`` that have ``starts`` tokens cached and ``counts`` new ones.
 
     ``total`` is the number of slots there are; ``like`` gives device and dtype. Also returns the order in which the
-    rows are packed.
+    rows are packed, and (slot, position) of every token.
     """
     bucket = np.searchsorted(_BUCKETS, counts)
     # By slot within a bucket: rows that fill the slots from 0 on then need no index.
@@ -178,7 +178,7 @@ def plan_call(
         rows = np.flatnonzero(bucket == kind)
         groups.append(_group(rows, slots, starts, counts, ends, within, row, total, like))
     plan = Plan(_moved(slots[row], device), _moved(positions, device), int((starts + counts).max()), groups)
-    return plan, order
+    return plan, order, (slots[row], positions)
 
 
 def _group(

@@ -1,36 +1,42 @@
 """The closed tandem mode: local models write many episodes together, each row handing over by its own coins.
 
-A step runs each model once, on the rows where it is the one to draw. What it draws is HANDOFF.md, section 3, in two
-halves as everywhere: the author draws; a draw that ends its unit where another is next is dropped, and that other one,
-whose turn may come in the same step, draws what opens. A finished row is taken by the next episode at once.
+A step runs one model, on the rows where it is the one to draw. What it draws is HANDOFF.md, section 3, in two halves
+as everywhere: the author draws; a draw that ends its unit where another is next is dropped, and that other one draws
+what opens. A model that does not draw in a row need not run on it; it swallows what it missed when it next does. A
+finished row is taken by the next episode at once.
+
+Two models with the same tokens also guess for each other, as in speculative decoding (Leviathan et al. 2023, Chen et
+al. 2023), but without its accept-or-reject draws: whoever runs where the other is to draw notes what it would have
+drawn itself, with the very uniforms that are going to be used. The author swallows the guess in the forward in which it
+draws, and if its own draw is the same token, its next draw is known too. So the episodes are those of the plain rule,
+seed by seed, whatever was guessed; and as the models agree on most tokens, a token costs little more than one forward.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import torch
 
 from agents.contract import AgentError, Span, View
 from agents.replay import Reader
 from arena.jobs import episode_of
 from arena.reference import Played
-from arena.torch_engine.drawing import Drawn, Tables, draw
+from arena.torch_engine.drawing import Drawn, Tables, Wanted, draw
 from arena.torch_engine.forward import Forward
-from arena.torch_engine.rows import NOBODY, Rows, Sitting
+from arena.torch_engine.rows import NOBODY, NOTHING, Rows, Sitting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
+    from torch import Tensor
 
     from agents.language_model import LanguageModel
     from arena.episode import Episode
     from arena.jobs import Job
-
-CATCH_UP = 1
-"""A model that is run anyway also swallows the tokens of rows that have so many waiting."""
 
 
 class Tandem:
@@ -43,11 +49,12 @@ class Tandem:
         seed: int,
         limit: int,
         rows: int,
-        catch_up: int = CATCH_UP,
+        guess: bool = True,
     ):
+        """``guess``: two models with the same tokens guess for each other, see `_advance`."""
         self.names = list(agents)
         self.agents = list(agents.values())
-        self.seed, self.limit, self.catch_up = seed, limit, catch_up
+        self.seed, self.limit = seed, limit
         self.forwards = [Forward(agent, rows, name=name) for name, agent in agents.items()]
         self.tables = [Tables(agent) for agent in self.agents]
         self.rows = Rows(rows, limit)
@@ -57,6 +64,9 @@ class Tandem:
         self.costs = np.array([float(agent.model.num_parameters()) for agent in self.agents])
         self._number = {name: number for number, name in enumerate(self.names)}
         self._digests = [agent.vocabulary.digest for agent in self.agents]
+        self._guessing = guess and len(agents) == 2 and len(set(self._digests)) == 1
+        self._last = 0
+        """The model that was run last."""
         self.clock = 0.0
         """Seconds, each divided by the episodes that shared it: the playing times of all episodes sum to the whole."""
         self.drawn = 0
@@ -118,52 +128,119 @@ class Tandem:
         return []
 
     def _step(self) -> list[Episode]:
-        """Runs each model once, where it is needed. Returns the episodes that ended."""
-        waiting = np.bincount(self.rows.author[self.rows.active], minlength=len(self.agents))
-        number = int(np.argmax(waiting / self.costs))
-        return self._write(number, np.flatnonzero(self.rows.active & (self.rows.author == number)))
+        """Runs one model. Returns the episodes that ended."""
+        rows = self.rows
+        waiting = np.bincount(rows.author[rows.active], minlength=len(self.agents))
+        if self._guessing:
+            # In turns: each checks what the other guessed, and guesses on.
+            self._last = (self._last + 1) % len(self.agents)
+            if waiting[self._last] or len(self._guessers(self._last)):
+                return self._call(self._last)
+        return self._call(int(np.argmax(waiting / self.costs)))
 
-    def _write(self, number: int, mine: NDArray[np.int64]) -> list[Episode]:
-        """One draw of a model in some rows."""
+    def _guessers(self, number: int) -> NDArray[np.int64]:
+        """Rows in which a model that need not draw guesses the next token."""
         rows, forward = self.rows, self.forwards[number]
+        may = self.seated[number] & rows.active & (rows.author != number) & (rows.guess == NOTHING)
+        may &= (forward.length > forward.cached) & (forward.length < self.agents[number].context)
+        return np.flatnonzero(may)
+
+    def _call(self, number: int) -> list[Episode]:
+        """One forward of a model: for the rows where it is the one to draw, and those where it guesses."""
+        rows, forward = self.rows, self.forwards[number]
+        mine = np.flatnonzero(rows.active & (rows.author == number))
         for row in mine[~self.seated[number, mine]]:
             self._take_in(number, int(row))
-        done: list[Episode] = []
         full = forward.length[mine] >= self.agents[number].context
-        if full.any():
-            done += [self._finish(int(row), "context") for row in mine[full]]
-            mine = mine[~full]
-        if not len(mine):
+        done = [self._finish(int(row), "context") for row in mine[full]]
+        mine = mine[~full]
+        here = np.concatenate([mine, self._guessers(number)]) if self._guessing else mine
+        if not len(here):
             return done
-        lines = rows.first[number, mine] + rows.state[mine]
-        position, opening = rows.position[mine], rows.opening[mine]
-        hands = rows.hands[mine] & ~rows.plain[mine]
-        uniforms = np.where(opening, rows.open_uniform[mine, position], rows.uniform[mine, position])
-        asked = self._with_catching_up(number, mine)
-        logits = forward.logits(asked)[: len(mine)]
-        drawn = draw(logits, self.agents[number], self.tables[number], lines, opening, hands, uniforms)
-        if drawn.broken.any():
-            done += [self._fail(int(row), number) for row in mine[drawn.broken]]
-        self._hand_over(mine[drawn.over & ~drawn.broken], drawn.over_logprobs[drawn.over & ~drawn.broken])
-        return done + self._accept(number, mine, lines, drawn)
+        guesses = np.full(len(here), NOTHING, dtype=np.int64)
+        guesses[: len(mine)] = rows.guess[mine]
+        # What lies beyond its context a model cannot swallow, and what is no token of its own (an end) it need not.
+        guesses[forward.length[here] + 1 >= self.agents[number].context] = NOTHING
+        first, second = forward.logits(here, guesses)
+        came_true, ended = self._advance(number, here, first, guesses)
+        done += ended
+        if not self._guessing:
+            return done
+        # Where a guess came true, what follows it is known already; and who is next may be helped by a guess.
+        known = np.flatnonzero(came_true[guesses != NOTHING] & rows.active[here[guesses != NOTHING]])
+        more = here[guesses != NOTHING][known]
+        if len(more):
+            _, ended = self._advance(number, more, second[torch.from_numpy(known).to(second.device)])
+            done += ended
+        return done
 
-    def _with_catching_up(self, number: int, mine: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The rows to be run: those that draw, and behind them those that have much to swallow."""
-        forward = self.forwards[number]
-        behind = self.seated[number] & self.rows.active & (forward.length - forward.cached >= self.catch_up)
-        behind[mine] = False
-        behind &= forward.length < self.agents[number].context
-        return np.concatenate([mine, np.flatnonzero(behind)]) if behind.any() else mine
+    def _advance(
+        self, number: int, here: NDArray[np.int64], logits: Tensor, guesses: NDArray[np.int64] | None = None
+    ) -> tuple[NDArray[np.bool_], list[Episode]]:
+        """Draws in some rows from the logits of a model: what is its to draw counts, the rest are guesses.
 
-    def _accept(self, number: int, mine: NDArray[np.int64], lines: NDArray[np.int64], drawn: Drawn) -> list[Episode]:
-        """Writes what was drawn, and settles who draws next in these rows."""
+        ``guesses`` are what the rows swallowed beyond their views. Returns where these came true, and what ended.
+        """
+        rows = self.rows
+        real = rows.author[here] == number
+        position, opening = rows.position[here], rows.opening[here]
+        hands = rows.hands[here] & ~rows.plain[here]
+        openers = rows.open_uniform[here, position]
+        wanted = Wanted(
+            rows.first[number, here] + rows.state[here],
+            opening,
+            hands,
+            hands & ~real & (rows.authors[here, rows.next[here]] == number),
+            np.where(opening, openers, rows.uniform[here, position]),
+            openers,
+        )
+        drawn = draw(logits, self.agents[number], self.tables[number], wanted)
+        done = [self._fail(int(row), number) for row in here[real & drawn.broken]]
+        real &= ~drawn.broken
+        over = real & drawn.over
+        spare = np.where(over, rows.spare[here], NOTHING)
+        helped = spare != NOTHING
+        tokens = np.where(helped, spare, drawn.tokens)
+        came_true = np.zeros(len(here), dtype=bool)
+        if guesses is not None:
+            came_true = real & (guesses == tokens) & (guesses != NOTHING)
+            wrong = (guesses != NOTHING) & ~came_true
+            self.forwards[number].void(here[wrong])
+        if (free := ~real & ~drawn.broken).any():
+            self._guess(number, here[free], drawn, free)
+        spare_logprobs = rows.spare_logprob[here[helped]]
+        self._hand_over(here[over], drawn.over_logprobs[over])
+        own = real & ~over
+        done += self._accept(number, here[own], tokens[own], drawn.logprobs[own])
+        openers_of = rows.author[here[helped]]
+        for other in np.unique(openers_of):
+            at = openers_of == other
+            done += self._accept(int(other), here[helped][at], tokens[helped][at], spare_logprobs[at])
+        return came_true, done
+
+    def _guess(self, number: int, here: NDArray[np.int64], drawn: Drawn, free: NDArray[np.bool_]) -> None:
+        """Notes what a model would have drawn in rows that are not its own: with the same uniforms: often rightly."""
+        rows = self.rows
+        spares = drawn.spares[free]
+        rows.spare[here], rows.spare_logprob[here] = spares, drawn.spare_logprobs[free]
+        # Where it finds the unit over and is itself the next, what comes is what it opens with.
+        guess = np.where(drawn.over[free] & (spares != NOTHING), spares, drawn.tokens[free])
+        # After an end there is nothing to swallow.
+        rows.guess[here] = np.where(guess == self.agents[number].vocabulary.end, NOTHING, guess)
+
+    def _accept(
+        self, number: int, mine: NDArray[np.int64], tokens: NDArray[np.int64], logprobs: NDArray[np.floating[Any]]
+    ) -> list[Episode]:
+        """Writes what a model drew, and settles who draws next in these rows."""
+        if not len(mine):
+            return []
         rows, tables, vocabulary = self.rows, self.tables[number], self.agents[number].vocabulary
-        kept = ~(drawn.over | drawn.broken)
-        mine, lines, tokens = mine[kept], lines[kept], drawn.tokens[kept]
+        lines = rows.first[number, mine] + rows.state[mine]
         at = rows.position[mine]
-        rows.tokens[mine, at], rows.by[mine, at], rows.logprobs[mine, at] = tokens, number, drawn.logprobs[kept]
+        rows.tokens[mine, at], rows.by[mine, at], rows.logprobs[mine, at] = tokens, number, logprobs
         rows.position[mine] = at + 1
         rows.opening[mine] = False
+        rows.guess[mine] = rows.spare[mine] = NOTHING
         ended = tokens == vocabulary.end
         done = [self._finish(int(row), "end") for row in mine[ended]]
         if ended.any():
@@ -208,6 +285,7 @@ class Tandem:
         rows.end_logprob[mine, at] = logprobs
         rows.author[mine] = rows.authors[mine, rows.next[mine]]
         rows.opening[mine], rows.hands[mine], rows.turn[mine] = True, False, at
+        rows.guess[mine] = rows.spare[mine] = NOTHING
 
     def _take_in(self, number: int, row: int) -> None:
         """Where tokens differ: the seat reads what was written since it last did, as the reference loop has it read."""
