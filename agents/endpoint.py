@@ -25,8 +25,6 @@ MANAGED = (
     *("stream", "n", "best_of", "echo", "suffix"),
 )
 """Fields of a request that ``extra`` cannot set: they have a place of their own, or the answer could not be read."""
-EVERY_CLASS = " \na1漢.,)!。+"
-"""A character of every class that a unit rule tells apart."""
 LONGEST_WORD = 10_000
 """Characters in which a word must end: text that never does (a model that lost its thread) would fill no budget."""
 
@@ -35,10 +33,11 @@ class UnopenedError(Exception):
     """A text does not open a unit, but had to."""
 
 
-class Draft:
+class Intake:
     """A turn as it is written, character by character: what is kept is the same however the text comes in pieces.
 
     It keeps what `agents.scripted.fit` keeps, without waiting for the end; but it never puts a space before the text.
+    White space at its end may belong to the next unit, so it is kept back until something follows.
     """
 
     def __init__(self, turn: Turn):
@@ -59,8 +58,7 @@ class Draft:
         if first and not self._turn.rule.step(self._state, first)[0]:
             raise UnopenedError(text[:40])
         over = any(self._is_over_at(character) for character in text)
-        # White space that opened a unit may be cut off yet.
-        sure = self.text if self._state != self._turn.rule.empty else self.text.rstrip()
+        sure = self.text
         if len(sure) > self._emitted:
             self._turn.emit(sure[self._emitted :].encode("utf-8", "replace"))
             self._emitted = len(sure)
@@ -177,13 +175,11 @@ class Endpoint:
         return EndpointSeat(self, view)
 
 
-async def _take(pieces: AsyncIterator[tuple[str, str | None]], draft: Draft) -> str | None:
+async def _take(pieces: AsyncIterator[tuple[str, str | None]], intake: Intake) -> str | None:
     """Takes an answer in until the turn is over; gives its finish_reason if it ended before that."""
     async for text, reason in pieces:
-        if draft.add(text):
+        if intake.add(text):
             return None
-        if reason in ENDS and not draft.written and not draft.may_end:
-            raise UnopenedError
         if reason is not None:
             return reason
     raise BrokenAnswerError("its answer broke off")
@@ -203,42 +199,42 @@ class EndpointSeat:
         self._spans.append(span)
 
     async def write(self, turn: Turn) -> Span:
-        name, draft = self._view.author, Draft(turn)
+        name, intake = self._view.author, Intake(turn)
         ended: bool | None = None
         try:
             async with asyncio.timeout(self._agent.turn_timeout):
                 if not turn.stop.is_set():
-                    ended = await turn.unless_stopped(self._fill(draft, turn))
+                    ended = await turn.unless_stopped(self._fill(intake, turn))
         except (EndpointError, TimeoutError) as failure:
             why = str(failure) or f"it did not write its turn within {self._agent.turn_timeout:g} seconds"
             raise AgentError(plain(f"{name}: {self._agent.model} at {self._agent.client.url}: {why}", 500)) from None
         stopped = ended is None  # then what is not known to be a whole unit is left out
-        span = Span(name, draft.whole if stopped else draft.text, ended=bool(ended), cut=stopped)
+        span = Span(name, intake.whole if stopped else intake.text, ended=bool(ended), cut=stopped)
         self._spans.append(span)
         return span
 
-    async def _fill(self, draft: Draft, turn: Turn) -> bool:
+    async def _fill(self, intake: Intake, turn: Turn) -> bool:
         """Asks until the turn is over; says whether that ended the solution. Raises EndpointError.
 
         Where an answer broke off, the endpoint goes on from all that came of it, as after a "length". Going back to
         the last whole unit would undo that another one had opened behind it, beginning the turn again would favour
         short turns, and either would take back what was emitted.
         """
-        if turn.opening and not any(turn.rule.step(turn.state, character)[0] for character in EVERY_CLASS):
+        if turn.opening and not turn.rule.can_open(turn.state):
             # As in the middle of a line: then the end is all that is left to draw, for a language model, too.
-            if draft.may_end:
+            if intake.may_end:
                 return True
             raise EndpointError(f"it was asked to go on where no {turn.rule.name} can open")
         draws = turn.chance.open if turn.opening else turn.chance.token
         seed, again, breaks, asked = int(draws[turn.position] * 2**31), 0, 0, 0
         while True:
-            before = draft.written
+            before = intake.written
             prompt = self._prompt + joined_text(self._spans) + before
             asked_with = (seed + asked) % 2**31 if self._agent.seeded else None
             asked += 1
             try:
                 async with aclosing(self._agent.client.pieces(prompt, asked_with, self._tally)) as pieces:
-                    reason = await _take(pieces, draft)
+                    reason = await _take(pieces, intake)
             except UnopenedError as text:
                 again += 1
                 if again > self._agent.openings:
@@ -257,10 +253,10 @@ class EndpointSeat:
             if reason is None:
                 return False
             if reason in ENDS:
-                return draft.may_end
+                return intake.may_end
             if reason != "length":
                 raise EndpointError(f"it stopped with finish_reason {reason!r}")
-            if draft.written == before:
+            if intake.written == before:
                 raise EndpointError('it wrote nothing, for the reason "length"; is its context full?')
 
     def leave(self) -> None:

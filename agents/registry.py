@@ -73,13 +73,26 @@ class AgentConfig:
     """Tokens that an endpoint is asked for at a time."""
     timeout: float = 60.0
     """Seconds to wait for an endpoint."""
+    turn_timeout: float = 600.0
+    """Seconds that an endpoint may take for a turn, everything included."""
     retries: int = 2
     """How often an endpoint is asked again after it failed."""
+    openings: int = 32
+    """How often an endpoint is asked for text that opens a unit."""
+    stop: list[str] = field(default_factory=list)
+    """Texts at which an endpoint ends the solution."""
+    seeded: bool = True
+    """Send an endpoint a seed of the run's, so that it can repeat itself."""
+    extra: dict[str, Any] = field(default_factory=dict)
+    """Further fields of an endpoint's requests."""
+    connections: int = 16
+    """How many requests an endpoint gets at once."""
 
 
 _ASKED = {"prompt", "system", "language", "demonstrations", "demonstrations_file", "shots", "temperature", "top_p"}
 _MODEL = _ASKED | {"top_k", "chat", "chat_options", "marker", "adapter", "four_bit", "dtype", "device"}
-_ENDPOINT = _ASKED | {"api_key_env", "max_tokens", "timeout", "retries"}
+_ENDPOINT = _ASKED | {"api_key_env", "max_tokens", "timeout", "turn_timeout", "retries", "openings", "stop", "seeded"}
+_ENDPOINT |= {"extra", "connections"}
 
 
 def _language_model(config: AgentConfig, rest: str) -> Agent:
@@ -120,7 +133,13 @@ def _endpoint(config: AgentConfig, rest: str) -> Agent:
         api_key_env=config.api_key_env,
         max_tokens=config.max_tokens,
         timeout=config.timeout,
+        turn_timeout=config.turn_timeout,
         retries=config.retries,
+        openings=config.openings,
+        stop=config.stop,
+        seeded=config.seeded,
+        extra=config.extra,
+        connections=config.connections,
     )
 
 
@@ -143,6 +162,13 @@ def _reciting(config: AgentConfig, rest: str) -> Agent:
     from agents.scripted import Reciting
 
     return Reciting(rest)
+
+
+def _person(config: AgentConfig, rest: str) -> Agent:
+    from agents.line_desk import TerminalDesk
+    from agents.person import Person
+
+    return Person(TerminalDesk())
 
 
 @dataclass(frozen=True)
@@ -168,6 +194,7 @@ KINDS = {
 }
 """The kinds of address, by what stands before the colon."""
 BUILT_IN = {name: Kind(name, _embedded, _MODEL) for name in ("senior", "junior", "junior-jargon")}
+BUILT_IN["human"] = Kind("human", _person)
 """The agents that need no definition, by name."""
 
 
@@ -184,8 +211,10 @@ def resolve(name: str, defined: dict[str, AgentConfig]) -> AgentConfig:
         config = AgentConfig(**{**asdict(other), **_set(config), "address": other.address})
         address = other.address
     config = AgentConfig(**{**asdict(config), "address": address})
-    kind = _kind(name, address, defined)
     where = f"[agents.{name}]"
+    if address.startswith("openai:"):
+        _check_endpoint(config, where)
+    kind = _kind(name, address, defined)
     # A temperature may be given to all who sit down at once, so it is nobody's mistake.
     if misfit := next(
         (option for option in _set(config) if option not in kind.options | {"address", "temperature"}), ""
@@ -209,6 +238,17 @@ def _check_values(config: AgentConfig, where: str) -> None:
     ):
         if not fine:
             raise AgentError(f"{where}: {what}")
+
+
+def _check_endpoint(config: AgentConfig, where: str) -> None:
+    """Raises AgentError, which repeats nothing secret, before anything of it is stored or printed."""
+    from agents.endpoint_client import checked_key_name, parse_address
+
+    try:
+        parse_address(config.address.removeprefix("openai:"))
+        checked_key_name(config.api_key_env)
+    except ValueError as error:
+        raise AgentError(f"{where}: {error}") from None
 
 
 def takes(config: AgentConfig, option: str) -> bool:

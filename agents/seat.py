@@ -67,12 +67,13 @@ class LanguageModelSeat:
         logprobs: list[float] = []
         states = [turn.state]  # before each token, and after the last
         end_logprob = None
+        given = False
         marker = _Marker(agent.marker, turn.emit) if turn.demand and agent.marker else None
         while len(ids) < turn.budget and len(self.ids) < agent.context:
             if turn.stop.is_set():
                 return self._cut(ids, logprobs, self._whole(states, ids, table))
             position, state = turn.position + len(ids), states[-1]
-            hands_over = not turn.holds(unit)
+            hands_over = given or not turn.holds(unit)
             if hands_over and table.opens[state].all():  # whatever comes opens: nothing is left to decide
                 end_logprob = None if rule.plain else 0.0
                 break
@@ -100,13 +101,23 @@ class LanguageModelSeat:
             piece = agent.vocabulary.pieces[token]
             if marker is None:
                 turn.emit(piece)
-            elif (kept := marker.read(piece)) is not None:
+            elif kept := marker.read(piece):
                 while kept and states[kept] == rule.empty:  # nobody could open after such white space
                     kept -= 1
-                return self._cut(ids, logprobs, kept, asks=next(iter(self.view.others), None))
+                if rule.can_open(states[kept]):
+                    return self._cut(ids, logprobs, kept, asks=self._other())
+                # The other cannot open here: this unit is still to be finished, without the marker.
+                self._drop(ids, kept)
+                del logprobs[kept:], states[kept + 1 :]
+                given, marker = True, None
+                unit = turn.unit + sum(bool(table.opens[states[n], token]) for n, token in enumerate(ids))
         if marker is not None:
             marker.flush()
-        return self._span(ids, logprobs, end_logprob)
+        return self._span(ids, logprobs, end_logprob, asks=self._other() if given else None)
+
+    def _other(self) -> str | None:
+        """Who gets the pen by the marker: the next agent of the pair."""
+        return next(iter(self.view.others), None)
 
     def _span(self, ids: list[int], logprobs: list[float], end_logprob: float | None, **more: Any) -> Span:
         vocabulary = self.agent.vocabulary
@@ -123,9 +134,14 @@ class LanguageModelSeat:
 
     def _cut(self, ids: list[int], logprobs: list[float], kept: int, **more: Any) -> Span:
         """The span of a turn that ends after ``kept`` tokens; the view forgets the others."""
+        self._drop(ids, kept)
+        return self._span(ids, logprobs[:kept], None, cut=True, **more)
+
+    def _drop(self, ids: list[int], kept: int) -> None:
+        """Takes back all but the first ``kept`` tokens of the turn."""
         del self.ids[len(self.ids) - (len(ids) - kept) :]
+        del ids[kept:]
         self.forget(len(self.ids))
-        return self._span(ids[:kept], logprobs[:kept], None, cut=True, **more)
 
     async def next_logits(self) -> Tensor:
         """Logits [V] of the next token. Others may have their turn in between."""
@@ -178,7 +194,7 @@ class _Marker:
         self._passed = 0
 
     def read(self, piece: bytes) -> int | None:
-        """Takes one more token. Where the marker is complete: how many tokens stand before it."""
+        """Takes one more token. Where the marker is complete: how many tokens stand before it (none: it is text)."""
         self._text += piece
         self._ends.append(len(self._text))
         at = self._text.find(self._marker, max(0, len(self._text) - len(piece) - len(self._marker) + 1))

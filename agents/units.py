@@ -52,6 +52,10 @@ def character_class(character: str) -> str:
     return CLOSER if _CLOSERS.match(character) else SIGN
 
 
+_PROBES = " \na1漢.,)!。+"
+"""A character of every class that a unit rule tells apart."""
+
+
 class UnitRule(ABC):
     """One way to cut text into units. States are small integers, so that a compiled table is an array lookup."""
 
@@ -74,6 +78,10 @@ class UnitRule(ABC):
     def signature(self, piece: str) -> str:
         """What of a piece the rule looks at: pieces of one signature have equal steps."""
         return piece
+
+    def can_open(self, state: int) -> bool:
+        """Is there anything that opens a unit in this state? If not, it is not over, or holds white space only."""
+        return any(self.step(state, probe)[0] for probe in _PROBES)
 
     def openings(self, text: str) -> list[int]:
         """Offsets at which units open in a text that is read character by character; the first is 0."""

@@ -75,6 +75,8 @@ async def play(
     while written < limit:
         unit = reader.unit + 1
         index = author_of(unit, unit)
+        if len(spans) > len(prefix) and spans[-1].token_ids is None and not policy.rule.can_open(reader.state):
+            index = names.index(spans[-1].author)  # text ran out in the middle of a unit, where nobody can take over
         author = names[index]
         turn = Turn(
             rule=policy.rule,

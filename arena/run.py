@@ -220,8 +220,16 @@ def load_agents(config: RunConfig) -> dict[str, Agent]:
             agents[name] = make_agent(agent)
         except AgentError as error:
             fail(f"--agent {name}={error}")
+    if (people := sum(map(_is_person, agents.values()))) and (people > 1 or sys.stdin is None):
+        fail(
+            f"--pair {config.pair}: one person sits at a terminal" + ("" if people > 1 else ", and there is none here")
+        )
     _settle_threads(agents)
     return agents
+
+
+def _is_person(agent: Agent) -> bool:
+    return getattr(agent, "one_at_a_time", False)
 
 
 def _settle_threads(agents: Mapping[str, Agent]) -> None:
@@ -291,7 +299,9 @@ def _with_progress(episodes: Iterator[Episode], config: RunConfig, run: Run) -> 
 
     out, err = Screen(), Screen(stderr=True)
     shown = config.show if config.json else 0
-    with (_bar if err.is_terminal else _lines)(size(config), len(run.ids)) as (above, advance):
+    # A person reads the same terminal: nothing moves on it but what is said.
+    bar = _bar if err.is_terminal and "human" not in {a.address for a in config.agents.values()} else _lines
+    with bar(size(config), len(run.ids)) as (above, advance):
         for episode in episodes:
             yield episode
             advance()

@@ -5,23 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import unicodedata
 from typing import TextIO
 
+from agents.plain import visible
 
-def visible(text: str) -> str:
-    """The text with every control and direction character replaced by a visible one; newlines stay."""
-    return "".join(_stand_in(c) if c != "\n" else c for c in text)
-
-
-def _stand_in(character: str) -> str:
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    category = unicodedata.category(character)
-    if category in ("Cc", "Cs") or character in "\u2028\u2029" or (category == "Cf" and character != "\u200d"):
-        return f"<U+{code:04X}>"
-    return character
+__all__ = ["say", "silence", "visible"]
 
 
 def say(text: str, stream: TextIO | None = None) -> None:

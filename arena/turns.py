@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
@@ -21,6 +22,7 @@ class TurnLoop:
         self.agents, self.seed, self.limit = dict(agents), seed, limit
         alone = any(getattr(agent, "one_at_a_time", False) for agent in agents.values())
         self.at_once = 1 if alone else max(1, at_once)
+        self._clock, self._since, self._playing = 0.0, time.perf_counter(), 0
 
     async def stream(self, jobs: Iterable[Job | None]) -> AsyncIterator[Episode]:
         """Episodes as they end. A job that is None means: none now, ask again when an episode has ended."""
@@ -52,7 +54,21 @@ class TurnLoop:
 
     async def play(self, job: Job, stop: asyncio.Event | None = None) -> Episode:
         """Plays one job; ``stop`` ends it where it is, at a whole unit."""
-        return await play_job(job, self.agents, seed=self.seed, limit=self.limit, stop=stop)
+        self._tick(1)
+        began = self._clock
+        try:
+            episode = await play_job(job, self.agents, seed=self.seed, limit=self.limit, stop=stop)
+        finally:
+            self._tick(-1)
+        # Time that episodes share is divided by them: the playing times of a run sum to the whole.
+        episode.timings = {**episode.timings, "seconds": round(self._clock - began, 6)}
+        return episode
+
+    def _tick(self, change: int) -> None:
+        """Lets the clock catch up, which goes as fast as few play; then one more, or one fewer, is playing."""
+        now = time.perf_counter()
+        self._clock += (now - self._since) / max(self._playing, 1)
+        self._since, self._playing = now, self._playing + change
 
     def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
         """The same for callers that are not asynchronous; in a thread of its own where a loop runs (a notebook)."""
@@ -75,8 +91,11 @@ class TurnLoop:
             try:
                 while (episode := runner.run(_next(stream))) is not None:
                     yield episode
-            finally:
+            except KeyboardInterrupt:
+                raise  # the loop stopped where it stood: closing it cancels what is under way
+            except BaseException:
                 runner.run(stream.aclose())  # type: ignore[attr-defined]
+                raise
 
 
 async def _next(stream: AsyncIterator[Episode]) -> Episode | None:
