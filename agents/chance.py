@@ -68,12 +68,11 @@ class Uniforms:
 
     def take(self, count: int) -> np.ndarray:
         """The first ``count`` numbers, float64 of shape [count]."""
-        blocks = [self._make(block) for block in range(-(-count // _BLOCK))]
-        return np.concatenate(blocks)[:count] if blocks else np.empty(0)
+        return self._make(0, count)
 
-    def _make(self, block: int) -> np.ndarray:
+    def _make(self, block: int, count: int = _BLOCK) -> np.ndarray:
         counter = np.array([block * (_BLOCK // 4), 0, self._stream, 0], dtype=np.uint64)
-        raw = np.random.Philox(counter=counter, key=self._key).random_raw(_BLOCK)
+        raw = np.random.Philox(counter=counter, key=self._key).random_raw(count)
         return (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
 
 

@@ -182,12 +182,16 @@ class _Builder:
         record.end_logprob = None if span.end_logprob is None else round(span.end_logprob, 6)
         record.cut = span.cut or None
         for piece in span.pieces:
-            self._settle(piece)
+            if self._pending:
+                self._settle(piece)
             if not ends:  # bytes that the author before left open may have just become text of its
                 record.start = record.end = self._length
                 self.records.append(record)
-            text, used = codecs.utf_8_decode(self._pending + piece, "replace", False)
-            self._pending = (self._pending + piece)[used:]
+            if self._pending or not piece.isascii():
+                text, used = codecs.utf_8_decode(self._pending + piece, "replace", False)
+                self._pending = (self._pending + piece)[used:]
+            else:
+                text = piece.decode("ascii")
             self._write(text)
             ends.append(self._length)
             record.end = self._length
@@ -198,7 +202,7 @@ class _Builder:
         """If ``piece`` does not go on with the open character, that one will never be complete."""
         joined = self._pending + piece[:1]
         first = codecs.utf_8_decode(joined, "replace", False)[0][:1]
-        if self._pending and (not piece or (first == "\ufffd" and joined != "\ufffd".encode())):
+        if not piece or (first == "\ufffd" and joined != "\ufffd".encode()):
             self.flush()
 
     def flush(self) -> None:

@@ -23,6 +23,7 @@ import importlib
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate
 from typing import Protocol
 
@@ -307,6 +308,7 @@ def default_policy(agents: int) -> Policy:
     return Policy("word", Solo() if agents == 1 else Bernoulli() if agents == 2 else Bernoulli(None))
 
 
+@lru_cache(maxsize=64)
 def parse(text: str) -> Policy:
     """Reads a policy's text form. Raises PolicyError with the grammar."""
     unit, _, schedule = text.strip().partition(":")

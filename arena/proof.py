@@ -20,9 +20,14 @@ from arena.policy import Call, Once, OnDemand, Policy, PolicyError, Situation, p
 ENDINGS = ("end", "limit", "context", "stopped", "error")
 
 
-def problems_of(episode: Episode) -> list[str]:
-    """Everything that is wrong with an episode, in words; empty if it proves to be what it claims."""
+def problems_of(episode: Episode, *, new: bool = False) -> list[str]:
+    """Everything that is wrong with an episode, in words; empty if it proves to be what it claims.
+
+    Of a ``new`` one the digest has just been taken.
+    """
     try:
+        if not new and episode.digest != episode.fingerprint():
+            return ["digest: the episode was changed after it was written"]
         found = list(_shape(episode))
         if found:  # what follows reads the spans and needs them in shape
             return found
@@ -37,16 +42,14 @@ def problems_of(episode: Episode) -> list[str]:
 
 
 def check(episode: Episode) -> Episode:
-    """Returns the episode; raises EpisodeError, naming it, if it is not what it claims to be."""
-    if found := problems_of(episode):
+    """Returns an episode that was just made; raises EpisodeError, naming it, if it is not what it claims to be."""
+    if found := problems_of(episode, new=True):
         raise EpisodeError(f"episode {episode.id}: {found[0]}")
     return episode
 
 
 def _shape(episode: Episode) -> Iterator[str]:
-    """Digest, names, and spans that join to the text."""
-    if episode.digest != episode.fingerprint():
-        yield "digest: the episode was changed after it was written"
+    """Names, and spans that join to the text."""
     if episode.id != episode_id(episode.problem_id, episode.sample, episode.condition, episode.step):
         yield f"id {episode.id!r} does not belong to problem {episode.problem_id!r}, sample {episode.sample}"
     if episode.ended not in ENDINGS:
@@ -156,20 +159,21 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
     reader = Reader(policy.rule)
     for number, (span, steps) in enumerate(zip(episode.spans, surfaces(episode.text, episode.spans), strict=True)):
         prefix = number < (episode.prefix_spans or 0)
-        known = -1
-        for read in reader.read(steps):
-            if read.token == 0 and number and not read.opens:
-                yield f"span {number}: {span.author} takes over where no {policy.unit} opens"
-            if prefix or read.unit == known:
+        known = reader.unit
+        units = reader.units(steps)
+        if number and units and units[0] == known:
+            yield f"span {number}: {span.author} takes over where no {policy.unit} opens"
+        for token, unit in enumerate(() if prefix else units):
+            if unit == known and token:
                 continue
-            known = read.unit
+            known = unit
             try:
-                expected = names[schedule.author(read.unit, now)]
+                expected = names[schedule.author(unit, now)]
             except (IndexError, ValueError, PolicyError) as error:
-                yield f"unit {read.unit}: no author is known for it ({error})"
+                yield f"unit {unit}: no author is known for it ({error})"
                 return
             if expected != span.author:
-                yield f"span {number}, token {read.token}: unit {read.unit} belongs to {expected}, not to {span.author}"
+                yield f"span {number}, token {token}: unit {unit} belongs to {expected}, not to {span.author}"
                 return
         ends = episode.ended == "end" and number == len(episode.spans) - 1 and not prefix
         if ends and (span.token_ids is not None or not steps):

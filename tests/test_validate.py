@@ -441,7 +441,7 @@ def test_a_new_grade_or_other_timings_leave_an_episode_proven() -> None:
 
 def test_check_names_the_episode() -> None:
     made = dataclasses.replace(subject("scripts"), seed=99)
-    with pytest.raises(EpisodeError, match="episode toy/1#0: digest"):
+    with pytest.raises(EpisodeError, match="episode toy/1#0: span 1, token 0"):
         check(made)
 
 

@@ -40,7 +40,7 @@ class Forward:
         """[slots]: how many of them the cache has seen."""
         self._ids = np.zeros((slots, _STEP), dtype=np.int64)
         self.seconds, self.calls, self.rows, self.tokens = 0.0, 0, 0, 0
-        """What was spent in forwards: for benchmarks."""
+        """What was spent in the model itself (on a GPU: to give it the work): for benchmarks."""
         config = agent.model.config.get_text_config()
         try:
             adopt(agent.model)
@@ -87,7 +87,6 @@ class Forward:
         ``guesses`` [R] are next tokens as somebody guesses them (-1 for none): they are swallowed too, but are no part
         of the view. Who finds a guess wrong says so by `void`; of one that came true the cache knows already.
         """
-        began = time.perf_counter()
         # A row that has seen everything (what was read had no tokens here) takes its last token again.
         self.cached[slots] = np.minimum(self.cached[slots], self.length[slots] - 1)
         guessed = np.zeros(len(slots), dtype=np.int64)
@@ -103,7 +102,6 @@ class Forward:
         else:
             parts = [self._run(*part) for part in self._parts(slots, guessed)]
             found = (torch.cat([first for first, _ in parts]), torch.cat([second for _, second in parts]))
-        self.seconds += time.perf_counter() - began
         return found
 
     def void(self, slots: NDArray[np.int64]) -> None:
@@ -138,6 +136,7 @@ class Forward:
         ends = np.empty(len(order), dtype=np.int64)
         ends[order] = np.cumsum(counts[order]) - 1
         kept = np.concatenate([ends - guessed, ends[guessed > 0]])
+        began = time.perf_counter()
         with planned(plan):
             out = self.agent.model(
                 input_ids=ids.unsqueeze(0),
@@ -146,6 +145,7 @@ class Forward:
                 use_cache=True,
                 logits_to_keep=torch.from_numpy(kept).to(self._like.device),
             )
+        self.seconds += time.perf_counter() - began
         self.cached[slots] = starts + counts
         self.calls += 1
         self.rows += len(slots)
