@@ -21,7 +21,9 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from arena.answers import LONGEST, Verdict, by_grammar, compare_expressions, refuse, tidy
+from arena.answers import LONGEST, Verdict, by_grammar, refuse
+from arena.expressions import compare_expressions
+from arena.notation import tidy
 
 if TYPE_CHECKING:
     from pebble import ProcessPool

@@ -195,7 +195,10 @@ def _parents(path: Path, config: RunConfig) -> Iterator[Episode]:
 
 
 def _problem_of(parent: Episode, task: Task) -> Problem:
-    problem = find_problem(task, parent.problem_id)
+    try:
+        problem = find_problem(task, parent.problem_id)
+    except TaskError as error:
+        fail(f"--prefix: {error}")
     if problem is None or problem.question != parent.question:
         fail(
             f"--prefix: problem {parent.problem_id!r} is not one of --task {task.name}; give the task of the parent run"
