@@ -61,6 +61,7 @@ async def play(
             seat.read(span)
         spans.append(span)
     written = sum(span.written for span in spans)
+    silent = False
 
     def author_of(unit: int, earliest: int) -> int:
         """The author of a unit. What was asked for on demand is granted now, but not before unit ``earliest``."""
@@ -75,8 +76,11 @@ async def play(
     while written < limit:
         unit = reader.unit + 1
         index = author_of(unit, unit)
-        if len(spans) > len(prefix) and spans[-1].token_ids is None and not policy.rule.can_open(reader.state):
-            index = names.index(spans[-1].author)  # text ran out in the middle of a unit, where nobody can take over
+        # Text ran out in the middle of a unit, where nobody can take over: its author goes on, unless it has no more to
+        # say. Then the one who holds the next unit is asked, and can only end.
+        broke_off = len(spans) > len(prefix) and spans[-1].token_ids is None and not policy.rule.can_open(reader.state)
+        if broke_off and not silent:
+            index = names.index(spans[-1].author)
         author = names[index]
         turn = Turn(
             rule=policy.rule,
@@ -111,6 +115,10 @@ async def play(
             return result("stopped")
         if span.cut and span.asks:
             continue
+        if broke_off and not silent and not span.written:
+            silent = True
+            continue
+        silent = False
         if span.token_ids is not None and written < limit and not (span.written and _handed_over(span, policy, reader)):
             return result("context")
         if not span.written:  # the contract forbids it, and the loop would never end
