@@ -8,6 +8,8 @@ from typing import Any
 from agents.prompting import Piece
 from agents.vocabulary import Vocabulary
 
+_REMEMBERED = 256
+
 
 class Encoder:
     """Reads text with one tokeniser. Only the agent's own words may name special tokens; elsewhere they are text."""
@@ -23,6 +25,7 @@ class Encoder:
         }
         """Tokens that nobody else's text may become, by their text."""
         self._barred_ids = frozenset(self._barred.values())
+        self._specials: dict[str, tuple[int, ...]] = {}
 
     def prompt(self, pieces: Sequence[Piece]) -> list[int]:
         """Ids of the agent's own prompt, with the specials that it names or its tokeniser adds.
@@ -48,11 +51,13 @@ class Encoder:
         if any(token in piece.text for piece in pieces if not piece.own for token in self._barred):
             return None
         whole = "".join(piece.text for piece in pieces)
-        plain = list(self._tokenizer(whole, add_special_tokens=False).input_ids)
+        encoded = self._tokenizer(whole, add_special_tokens=specials, return_special_tokens_mask=True)
+        # The mask tells what the tokeniser adds from what the text itself names.
+        plain = [i for i, added in zip(encoded.input_ids, encoded.special_tokens_mask, strict=True) if not added]
         named = [i for piece in pieces if piece.own for i in self._specials_of(piece.text)]
         if [i for i in plain if i in self._barred_ids] != named:  # one across the border of two pieces, say
             return None
-        return list(self._tokenizer(whole).input_ids) if specials else plain
+        return list(encoded.input_ids)
 
     def _one_by_one(self, pieces: Sequence[Piece]) -> list[int]:
         ids: list[int] = []
@@ -63,9 +68,14 @@ class Encoder:
                 ids += self.encode(piece.text)[0]
         return ids
 
-    def _specials_of(self, text: str) -> list[int]:
-        found = self._tokenizer(text, add_special_tokens=False).input_ids if text else []
-        return [i for i in found if i in self._barred_ids]
+    def _specials_of(self, text: str) -> tuple[int, ...]:
+        """Specials that the agent's own text names; the same few texts stand around every question."""
+        if text not in self._specials:
+            found = self._tokenizer(text, add_special_tokens=False).input_ids if text else []
+            if len(self._specials) >= _REMEMBERED:  # a rendered template may hold the question in its own words
+                self._specials.clear()
+            self._specials[text] = tuple(i for i in found if i in self._barred_ids)
+        return self._specials[text]
 
     def _with_one_beginning(self, ids: list[int]) -> list[int]:
         first = self._tokenizer.bos_token_id

@@ -9,13 +9,14 @@ What neither can tell (which characters a token spells, how likely it was) the d
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from agents.chance import Chance, episode_key
 from agents.replay import Reader
 from agents.units import words
 from arena.episode import Episode, EpisodeError, SpanRecord, episode_id, surfaces
-from arena.policy import Call, Once, OnDemand, Policy, PolicyError, Situation, parse
+from arena.policy import Bernoulli, Call, Once, OnDemand, Policy, PolicyError, Situation, authors_of, parse
 
 ENDINGS = ("end", "limit", "context", "stopped", "error")
 
@@ -157,7 +158,11 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
     if isinstance(schedule, Once) and episode.prefix_units is None:
         yield "prefix_units: missing, and the policy hands over once, after a prefix"
     reader = Reader(policy.rule)
-    for number, (span, steps) in enumerate(zip(episode.spans, surfaces(episode.text, episode.spans), strict=True)):
+    read = list(surfaces(episode.text, episode.spans))
+    author: Callable[[int], int] = partial(schedule.author, now=now)
+    if isinstance(schedule, Bernoulli):  # all coins at once cost as much as five
+        author = authors_of(schedule, 0, 2 + sum(map(len, read)), now).tolist().__getitem__
+    for number, (span, steps) in enumerate(zip(episode.spans, read, strict=True)):
         prefix = number < (episode.prefix_spans or 0)
         known = reader.unit
         units = reader.units(steps)
@@ -168,7 +173,7 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
                 continue
             known = unit
             try:
-                expected = names[schedule.author(unit, now)]
+                expected = names[author(unit)]
             except (IndexError, ValueError, PolicyError) as error:
                 yield f"unit {unit}: no author is known for it ({error})"
                 return

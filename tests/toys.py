@@ -30,7 +30,7 @@ class ToyTokenizer:
     def __init__(self, pieces: Sequence[bytes]):
         self.pieces = list(pieces)
 
-    def __call__(self, text: str, add_special_tokens: bool = True, split_special_tokens: bool = False) -> Any:
+    def __call__(self, text: str, add_special_tokens: bool = True, **_: bool) -> Any:
         ids, data = [0] if add_special_tokens else [], text.encode()
         while data:
             at = max(
@@ -38,7 +38,7 @@ class ToyTokenizer:
             )
             ids.append(at)
             data = data[len(self.pieces[at]) :]
-        return SimpleNamespace(input_ids=ids)
+        return SimpleNamespace(input_ids=ids, special_tokens_mask=[int(not at and i == 0) for at, i in enumerate(ids)])
 
 
 class ToyModel:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from agents.distribution import NextEvent
+from agents.distribution import NEVER, NextEvent
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,8 +34,8 @@ class Tables:
         """[S, V]: the state after it."""
         self.forced: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         """[S]: whatever comes opens."""
-        self.boundary = torch.zeros((0, size), dtype=torch.bool)
-        """[S, V] on the model's device: W and E."""
+        self.boundary = torch.zeros((0, size))
+        """[S, V] on the model's device: 0 for W and E, else -inf, to be added to log-probabilities."""
 
     def first(self, rule: UnitRule) -> int:
         """The line of a rule's state 0."""
@@ -45,8 +45,8 @@ class Tables:
             self.opens = np.concatenate([self.opens, table.opens])
             self.next = np.concatenate([self.next, table.next.astype(np.int64) + first])
             self.forced = np.asarray(self.opens.all(axis=1))
-            boundary = torch.from_numpy(self.opens.copy())
-            boundary[:, self._agent.vocabulary.end] = True
+            boundary = torch.zeros(self.opens.shape).masked_fill_(torch.from_numpy(~self.opens), NEVER)
+            boundary[:, self._agent.vocabulary.end] = 0
             self.boundary = boundary.to(self._agent.model.device)
         return self._first[rule.name]
 
@@ -89,19 +89,23 @@ class Wanted:
     """[R]: those of the spares."""
 
 
-def draw(logits: Tensor, agent: LanguageModel, tables: Tables, wanted: Wanted) -> Drawn:
-    """Draws the next event of each row from ``logits`` [R, V]."""
-    device = logits.device
-    event = NextEvent.of(logits, agent.vocabulary, agent.sampling)
+def some(event: NextEvent, rows: NDArray[np.int64]) -> NextEvent:
+    """The events of some rows of a batch."""
+    at = torch.from_numpy(rows).to(event.drawn.device)
+    drawn = event.drawn.index_select(0, at)
+    return NextEvent(drawn, drawn if event.full is event.drawn else event.full.index_select(0, at), event.greedy)
+
+
+def draw(event: NextEvent, agent: LanguageModel, tables: Tables, wanted: Wanted) -> Drawn:
+    """Draws the next event of each of R rows."""
+    device = event.drawn.device
     broken = torch.isnan(event.full[:, 0]).cpu().numpy()
 
     def only(rows: NDArray[np.bool_]) -> tuple[NextEvent, Tensor, Tensor]:
         """The events of some rows, which they are, and W and E in their states."""
-        at = torch.from_numpy(np.flatnonzero(rows)).to(device)
-        lines = torch.from_numpy(wanted.lines[rows]).to(device)
-        drawn = event.drawn.index_select(0, at)
-        full = drawn if event.full is event.drawn else event.full.index_select(0, at)
-        return NextEvent(drawn, full, event.greedy), at, tables.boundary.index_select(0, lines)
+        at = np.flatnonzero(rows)
+        lines = torch.from_numpy(wanted.lines[at]).to(device)
+        return some(event, at), torch.from_numpy(at).to(device), tables.boundary.index_select(0, lines)
 
     logprobs = event.drawn
     if wanted.opening.any():

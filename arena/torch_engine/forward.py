@@ -81,8 +81,8 @@ class Forward:
             self._ids = np.pad(self._ids, ((0, 0), (0, more)))
 
     @torch.inference_mode()
-    def logits(self, slots: NDArray[np.int64], guesses: NDArray[np.int64] | None = None) -> tuple[Tensor, Tensor]:
-        """Logits of the next token of each row, in the order given, [R, V], and behind the guesses, [G, V].
+    def logits(self, slots: NDArray[np.int64], guesses: NDArray[np.int64] | None = None) -> Tensor:
+        """Logits [R + G, V] of the next token of each row, in the order given, and then of what follows the guesses.
 
         ``guesses`` [R] are next tokens as somebody guesses them (-1 for none): they are swallowed too, but are no part
         of the view. Who finds a guess wrong says so by `void`; of one that came true the cache knows already.
@@ -98,11 +98,9 @@ class Forward:
                 self._ids[with_guess, self.length[with_guess]] = guesses[guessed > 0]
         missed = self.length[slots] + guessed - self.cached[slots]
         if int(missed.sum()) <= self.most_tokens:
-            found = self._run(slots, missed, guessed)
-        else:
-            parts = [self._run(*part) for part in self._parts(slots, guessed)]
-            found = (torch.cat([first for first, _ in parts]), torch.cat([second for _, second in parts]))
-        return found
+            return self._run(slots, missed, guessed)
+        parts = [(self._run(*part), len(part[0])) for part in self._parts(slots, guessed)]
+        return torch.cat([logits[:rows] for logits, rows in parts] + [logits[rows:] for logits, rows in parts])
 
     def void(self, slots: NDArray[np.int64]) -> None:
         """The guesses that these rows swallowed were wrong."""
@@ -126,10 +124,8 @@ class Forward:
             together += int(count)
         yield slots[first:], missed[first:], guessed[first:]
 
-    def _run(
-        self, slots: NDArray[np.int64], counts: NDArray[np.int64], guessed: NDArray[np.int64]
-    ) -> tuple[Tensor, Tensor]:
-        """Feeds each row its next ``counts`` tokens; logits after the last of them, and after the last but guesses."""
+    def _run(self, slots: NDArray[np.int64], counts: NDArray[np.int64], guessed: NDArray[np.int64]) -> Tensor:
+        """Feeds each row its next ``counts`` tokens; logits after the last but guesses, and then after the guesses."""
         starts = self.cached[slots]
         plan, order, where = plan_call(slots, starts, counts, self.slots, self._like)
         ids = torch.from_numpy(self._ids[where]).to(self._like.device)
@@ -151,7 +147,7 @@ class Forward:
         self.rows += len(slots)
         self.tokens += len(ids)
         logits: Tensor = out.logits[0]
-        return logits[: len(slots)], logits[len(slots) :]
+        return logits
 
     def bytes(self) -> int:
         """Memory of the cache in bytes."""
@@ -185,10 +181,10 @@ def probe(agent: LanguageModel, *, tolerance: float = 1e-3) -> None:
     try:
         for slot, view in zip((2, 0), views, strict=True):
             forward.open(slot, view[:5].tolist())
-        first, _ = forward.logits(np.array([2, 0]))
+        first = forward.logits(np.array([2, 0]))
         for slot, view in zip((2, 0), views, strict=True):
             forward.extend(slot, view[5 : 6 + slot].tolist())
-        second, _ = forward.logits(np.array([0, 2]))
+        second = forward.logits(np.array([0, 2]))
     except AgentError:
         raise
     except Exception as error:

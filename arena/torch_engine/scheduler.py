@@ -83,7 +83,7 @@ class SharedModel:
 
     def _run(self, slots: np.ndarray) -> Tensor:
         with torch.inference_mode():
-            return self.forward.logits(slots)[0].float().cpu()
+            return self.forward.logits(slots).float().cpu()
 
     def _seated(self, seats: list[SharedSeat]) -> np.ndarray:
         """A slot for each seat, and in it what the seat's view holds by now."""

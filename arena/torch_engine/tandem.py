@@ -21,10 +21,11 @@ import numpy as np
 import torch
 
 from agents.contract import AgentError, Span, View
+from agents.distribution import NextEvent
 from agents.replay import Reader
 from arena.jobs import episode_of
 from arena.reference import Played
-from arena.torch_engine.drawing import Drawn, Tables, Wanted, draw
+from arena.torch_engine.drawing import Drawn, Tables, Wanted, draw, some
 from arena.torch_engine.forward import Forward
 from arena.torch_engine.rows import NOBODY, NOTHING, Rows, Sitting
 
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from numpy.typing import NDArray
-    from torch import Tensor
 
     from agents.language_model import LanguageModel
     from arena.episode import Episode
@@ -127,6 +127,7 @@ class Tandem:
         self.rows.seat(row, sitting, self._number, self.seed, reader.state, reader.unit)
         return []
 
+    @torch.inference_mode()
     def _step(self) -> list[Episode]:
         """Runs one model. Returns the episodes that ended."""
         rows = self.rows
@@ -161,23 +162,25 @@ class Tandem:
         guesses[: len(mine)] = rows.guess[mine]
         # What lies beyond its context a model cannot swallow, and what is no token of its own (an end) it need not.
         guesses[forward.length[here] + 1 >= self.agents[number].context] = NOTHING
-        first, second = forward.logits(here, guesses)
+        agent = self.agents[number]
+        event = NextEvent.of(forward.logits(here, guesses), agent.vocabulary, agent.sampling)
+        guessed = np.flatnonzero(guesses != NOTHING)
+        first = event if not len(guessed) else some(event, np.arange(len(here)))
         came_true, ended = self._advance(number, here, first, guesses)
         done += ended
         if not self._guessing:
             return done
         # Where a guess came true, what follows it is known already; and who is next may be helped by a guess.
-        known = np.flatnonzero(came_true[guesses != NOTHING] & rows.active[here[guesses != NOTHING]])
-        more = here[guesses != NOTHING][known]
-        if len(more):
-            _, ended = self._advance(number, more, second[torch.from_numpy(known).to(second.device)])
+        known = np.flatnonzero(came_true[guessed] & rows.active[here[guessed]])
+        if len(known):
+            _, ended = self._advance(number, here[guessed[known]], some(event, len(here) + known))
             done += ended
         return done
 
     def _advance(
-        self, number: int, here: NDArray[np.int64], logits: Tensor, guesses: NDArray[np.int64] | None = None
+        self, number: int, here: NDArray[np.int64], event: NextEvent, guesses: NDArray[np.int64] | None = None
     ) -> tuple[NDArray[np.bool_], list[Episode]]:
-        """Draws in some rows from the logits of a model: what is its to draw counts, the rest are guesses.
+        """Draws in some rows from what a model gives: what is its to draw counts, the rest are guesses.
 
         ``guesses`` are what the rows swallowed beyond their views. Returns where these came true, and what ended.
         """
@@ -194,7 +197,7 @@ class Tandem:
             np.where(opening, openers, rows.uniform[here, position]),
             openers,
         )
-        drawn = draw(logits, self.agents[number], self.tables[number], wanted)
+        drawn = draw(event, self.agents[number], self.tables[number], wanted)
         done = [self._fail(int(row), number) for row in here[real & drawn.broken]]
         real &= ~drawn.broken
         over = real & drawn.over
