@@ -68,7 +68,7 @@ def tokenizer_of_kind(kind: str) -> Any:
 
 
 def random_model(architecture: str, tokenizer: Any, seed: int = 0) -> Any:
-    """A tiny random model: "llama", "gpt2" or "qwen3"."""
+    """A tiny random model: "llama", "gpt2", "qwen3" or "gemma"."""
     import transformers
 
     torch.manual_seed(seed)
@@ -77,8 +77,12 @@ def random_model(architecture: str, tokenizer: Any, seed: int = 0) -> Any:
     if architecture == "gpt2":
         config = transformers.GPT2Config(vocab_size=size, n_embd=32, n_layer=2, n_head=2, n_positions=512)
     else:
-        kind = {"llama": transformers.LlamaConfig, "qwen3": transformers.Qwen3Config}[architecture]
-        config = kind(
+        kinds = {
+            "llama": transformers.LlamaConfig,
+            "qwen3": transformers.Qwen3Config,
+            "gemma": transformers.GemmaConfig,
+        }
+        config = kinds[architecture](
             vocab_size=size,
             hidden_size=32,
             intermediate_size=64,

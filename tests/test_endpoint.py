@@ -10,6 +10,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import accumulate, count
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
@@ -32,6 +33,7 @@ from arena.episode import Episode
 from arena.jobs import Job
 from arena.policy import parse
 from arena.proof import problems_of
+from arena.run import cli
 from arena.tasks import Problem, load_task
 from tests.running import ENVIRONMENT, ROOT
 from tests.server import FAULTS, HOSTILE_EVENTS, TALK
@@ -743,6 +745,13 @@ def test_episodes_with_scripts_are_proven(server: Server, unit: str, policy: str
     for episode in played(agents, f"{unit}:{policy}", 4):
         # The only failure there is: what one wrote leaves the other no way to open.
         assert episode.ended in ("end", "limit") or " open" in str(episode.error)
+
+
+def test_the_command_seats_an_endpoint(served_junior: str, tmp_path: Path) -> None:
+    flags = ["--episodes", "4", "--limit", "60", "--show", "0", "--out", str(tmp_path / "run")]
+    assert cli(["--pair", "senior:helper", "--agent", f"helper={served_junior}", *flags]) in (0, 1)  # 1: an episode failed
+    stored = [json.loads(line) for line in (tmp_path / "run" / "episodes.jsonl").read_text().splitlines()]
+    assert {span["author"] for episode in stored for span in episode["spans"]} == {"senior", "helper"}
 
 
 def test_the_same_run_gives_the_same_episodes(server: Server) -> None:

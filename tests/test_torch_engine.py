@@ -64,6 +64,12 @@ def test_equals_the_reference_loop_for_other_models_and_tokenisers(kinds, handof
     assert_same(jobs_of(8, handoff), agents, rows=5, limit=40)
 
 
+@pytest.mark.parametrize("pair", [("gemma", "qwen3"), ("gpt2", "gemma")])
+def test_equals_the_reference_loop_for_other_architectures_with_the_same_tokens(pair):
+    agents = {"senior": random_agent(pair[0], "gpt2"), "junior": random_agent(pair[1], "gpt2", seed=1)}
+    assert_same(jobs_of(8), agents, rows=5, limit=40)
+
+
 def test_equals_the_reference_loop_for_three_agents_of_which_one_has_other_tokens():
     agents = {
         "a": random_agent("llama", "gpt2"),
