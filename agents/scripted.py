@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from agents.contract import AgentError, Span, Turn, View, joined_text
@@ -41,8 +43,21 @@ def fit(text: str, turn: Turn) -> str:
     return text.rstrip() if state == turn.rule.empty else text
 
 
+def _units(text: str, turn: Turn) -> list[str]:
+    """What ``text`` adds to the unit before it, if anything, and the units that open in it; they join to it."""
+    state, cuts = turn.state, [0]
+    for at, character in enumerate(text):
+        opens, state = turn.rule.step(state, character)
+        if opens and at:
+            cuts.append(at)
+    return [text[a:b] for a, b in pairwise([*cuts, len(text)])] if text else []
+
+
 class _ScriptSeat:
-    """A script's place in one episode: gives `_next` the chance to write, and fits what it says to the turn."""
+    """A script's place in one episode: gives `_next` the chance to write, and fits what it says to the turn.
+
+    It writes unit by unit, so a turn that is stopped keeps the units that were written by then.
+    """
 
     def __init__(self, view: View):
         self._view = view
@@ -55,7 +70,10 @@ class _ScriptSeat:
         self._read.append(span)
 
     async def write(self, turn: Turn) -> Span:
+        if turn.stop.is_set():
+            return Span(self._view.author, cut=True)
         text, end, _ = self._next(turn).partition(END)
+        text = text.encode("utf-8", "replace").decode()  # as a span has it, or other units would be counted
         try:
             fitted = fit(text, turn)
         except ValueError as error:
@@ -64,8 +82,15 @@ class _ScriptSeat:
         span = Span(self._view.author, fitted, ended=bool(end) and whole)
         if not fitted and not span.ended:
             raise AgentError(f"{self._view.author}: it wrote nothing and did not end the solution")
+        written = ""
+        for unit in _units(span.text, turn):
+            if turn.stop.is_set():
+                span = Span(self._view.author, written, cut=True)
+                break
+            turn.emit(unit.encode())
+            written += unit
+            await asyncio.sleep(0)  # whoever may stop it has to be able to
         self._read.append(span)
-        turn.emit(span.data)
         return span
 
     def leave(self) -> None:

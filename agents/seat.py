@@ -104,6 +104,9 @@ class LanguageModelSeat:
             elif kept := marker.read(piece):
                 while kept and states[kept] == rule.empty:  # nobody could open after such white space
                     kept -= 1
+                if not kept:  # whoever has the pen writes something before it moves on: this marker is text
+                    marker.flush()
+                    continue
                 if rule.can_open(states[kept]):
                     return self._cut(ids, logprobs, kept, asks=self._other())
                 # The other cannot open here: this unit is still to be finished, without the marker.
@@ -198,11 +201,13 @@ class _Marker:
         self._text += piece
         self._ends.append(len(self._text))
         at = self._text.find(self._marker, max(0, len(self._text) - len(piece) - len(self._marker) + 1))
-        if at >= 0:
-            return sum(end <= at for end in self._ends)
-        # What may still become the marker is held back.
+        if at >= 0 and (before := sum(end <= at for end in self._ends)):
+            self._pass(self._ends[before - 1])
+            return before
+        # Tokens that may still become the marker are held back, whole.
         beginnings = (n for n in range(len(self._marker) - 1, 0, -1) if self._text.endswith(self._marker[:n]))
-        self._pass(len(self._text) - next(beginnings, 0))
+        sure = len(self._text) - next(beginnings, 0)
+        self._pass(max((end for end in self._ends if end <= sure), default=0))
         return None
 
     def flush(self) -> None:

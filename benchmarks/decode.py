@@ -9,6 +9,8 @@ Interleaved, for each batch size and number of threads, on the embedded pair at 
 - naive: one episode at a time, a ``generate`` call for every turn over the text so far.
 
 Every ratio is taken within a round; the table has medians and the range. Tokens are written tokens, the end left out.
+Outside forwards is everything but the models, their positions and their masks: draws, coins, books, the encoding of
+prompts, the records of episodes and their proofs.
 """
 
 from __future__ import annotations
@@ -63,7 +65,7 @@ class Measured:
     tokens: int
     seconds: float
     outside: float = 0.0
-    """Share of the time that was not spent in the models."""
+    """Share of the time that was not spent in forwards."""
     forwards: float = 0.0
     """Rows that models were run on, per token written."""
 

@@ -749,7 +749,8 @@ def test_episodes_with_scripts_are_proven(server: Server, unit: str, policy: str
 
 def test_the_command_seats_an_endpoint(served_junior: str, tmp_path: Path) -> None:
     flags = ["--episodes", "4", "--limit", "60", "--show", "0", "--out", str(tmp_path / "run")]
-    assert cli(["--pair", "senior:helper", "--agent", f"helper={served_junior}", *flags]) in (0, 1)  # 1: an episode failed
+    code = cli(["--pair", "senior:helper", "--agent", f"helper={served_junior}", *flags])
+    assert code in (0, 1)  # 1 where an episode failed: so weak a junior cannot always open
     stored = [json.loads(line) for line in (tmp_path / "run" / "episodes.jsonl").read_text().splitlines()]
     assert {span["author"] for episode in stored for span in episode["spans"]} == {"senior", "helper"}
 

@@ -40,7 +40,7 @@ class Forward:
         """[slots]: how many of them the cache has seen."""
         self._ids = np.zeros((slots, _STEP), dtype=np.int64)
         self.seconds, self.calls, self.rows, self.tokens = 0.0, 0, 0, 0
-        """What was spent in the model itself (on a GPU: to give it the work): for benchmarks."""
+        """What was spent in forwards, positions and masks included (on a GPU: to give it the work): for benchmarks."""
         config = agent.model.config.get_text_config()
         try:
             adopt(agent.model)
@@ -126,13 +126,13 @@ class Forward:
 
     def _run(self, slots: NDArray[np.int64], counts: NDArray[np.int64], guessed: NDArray[np.int64]) -> Tensor:
         """Feeds each row its next ``counts`` tokens; logits after the last but guesses, and then after the guesses."""
+        began = time.perf_counter()
         starts = self.cached[slots]
         plan, order, where = plan_call(slots, starts, counts, self.slots, self._like)
         ids = torch.from_numpy(self._ids[where]).to(self._like.device)
         ends = np.empty(len(order), dtype=np.int64)
         ends[order] = np.cumsum(counts[order]) - 1
         kept = np.concatenate([ends - guessed, ends[guessed > 0]])
-        began = time.perf_counter()
         with planned(plan):
             out = self.agent.model(
                 input_ids=ids.unsqueeze(0),
