@@ -9,8 +9,9 @@ Interleaved, for each batch size and number of threads, on the embedded pair at 
 - naive: one episode at a time, a ``generate`` call for every turn over the text so far.
 
 Every ratio is taken within a round; the table has medians and the range. Tokens are written tokens, the end left out.
-Outside forwards is everything but the models, their positions and their masks: draws, coins, books, the encoding of
-prompts, the records of episodes and their proofs.
+Outside forwards is everything but the models, their positions and their masks. It is told apart into what a step does
+(draws, who is next, the books of the batch) and what an episode costs once (its prompts encoded, its coins drawn, its
+record made and proven).
 """
 
 from __future__ import annotations
@@ -66,6 +67,8 @@ class Measured:
     seconds: float
     outside: float = 0.0
     """Share of the time that was not spent in forwards."""
+    outside_step: float = 0.0
+    """The same of the time of steps alone."""
     forwards: float = 0.0
     """Rows that models were run on, per token written."""
 
@@ -92,7 +95,8 @@ def engine(agents: dict[str, LanguageModel], jobs: list[Job], rows: int, limit: 
 
     tokens, seconds = _timed(play)
     inside = sum(forward.seconds for forward in made.forwards)
-    return Measured(tokens, seconds, 1 - inside / seconds, sum(forward.rows for forward in made.forwards) / tokens)
+    rows = sum(forward.rows for forward in made.forwards)
+    return Measured(tokens, seconds, 1 - inside / seconds, 1 - inside / (seconds - made.around), rows / tokens)
 
 
 class Generating:
@@ -100,7 +104,9 @@ class Generating:
 
     def __init__(self, limit: int):
         from transformers import AutoModelForCausalLM, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()
         auto: Any = AutoModelForCausalLM
         self.models = [
             auto.from_pretrained(EMBEDDED / name, dtype=torch.float32, local_files_only=True).eval()
@@ -214,6 +220,7 @@ def _summed_up(batch: int, threads: int, found: dict[str, list[Measured]]) -> di
         out[f"{key}_range"] = [round(min(ratios), 3), round(max(ratios), 3)]
     for name in ("solo", "tandem", "lazy"):
         out[f"{name}_outside_forwards"] = round(statistics.median(one.outside for one in found[name]), 3)
+        out[f"{name}_outside_forwards_of_steps"] = round(statistics.median(one.outside_step for one in found[name]), 3)
         out[f"{name}_forwards_per_token"] = round(float(np.mean([one.forwards for one in found[name]])), 3)
     return out
 
@@ -239,6 +246,7 @@ def _show(one: dict[str, Any]) -> None:
         line = f"  {name:9}{one[f'{name}_tokens_per_second']:>9,.0f} tokens/s"
         if f"{name}_outside_forwards" in one:
             line += f"   outside forwards {one[f'{name}_outside_forwards']:.0%}"
+            line += f" (of steps {one[f'{name}_outside_forwards_of_steps']:.0%})"
             line += f"   forwards per token {one[f'{name}_forwards_per_token']:.2f}"
         print(line)
     for key in ("tandem_over_solo", "lazy_over_solo", "solo_over_hf_generate", "tandem_over_naive"):

@@ -71,6 +71,8 @@ class Tandem:
         """Seconds, each divided by the episodes that shared it: the playing times of all episodes sum to the whole."""
         self.drawn = 0
         """Tokens written so far."""
+        self.around = 0.0
+        """Seconds spent around the steps: prompts encoded, coins drawn, episodes put together and proven."""
 
     def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
         """Plays the jobs; episodes come as they end. A job that is None means: none now, ask again later."""
@@ -87,6 +89,7 @@ class Tandem:
                     break
                 else:
                     done += self._sit(job, int(np.flatnonzero(~self.rows.active)[0]))
+            self.around += time.perf_counter() - began
             here = int(self.rows.active.sum())
             if here:
                 done += self._step()
@@ -328,6 +331,7 @@ class Tandem:
 
     def _episode(self, row: int, played: Played) -> Episode:
         """Frees the row and puts the episode together."""
+        began = time.perf_counter()
         sitting = self.rows.sitting[row]
         assert sitting is not None
         views = {self.names[number]: seat.record() for number, seat in sitting.seats.items()}
@@ -335,4 +339,6 @@ class Tandem:
         self.rows.active[row] = False
         self.rows.author[row] = NOBODY
         self.rows.sitting[row] = None
-        return episode_of(sitting.job, played, seed=self.seed, limit=self.limit, seconds=seconds, views=views)
+        episode = episode_of(sitting.job, played, seed=self.seed, limit=self.limit, seconds=seconds, views=views)
+        self.around += time.perf_counter() - began
+        return episode
