@@ -1,8 +1,8 @@
 """Grades: correct, wrong or unreadable, and why. As many come out as items went in, in the same order.
 
-Numbers and words are compared here by grammar (`arena.answers`); every other answer is read by math-verify in a pool
-of processes, each answer under a time limit and each process under a memory limit. What cannot be read is unreadable,
-never wrong and never correct, and no answer makes the grader raise. There is no second grader to fall back to.
+Numbers and words are compared here by grammar (`arena.answers.grammar`); every other answer is read by math-verify in a
+pool of processes, each answer under a time limit and each process under a memory limit. What cannot be read is
+unreadable, never wrong and never correct, and no answer makes the grader raise. There is no second grader.
 """
 
 from __future__ import annotations
@@ -18,15 +18,16 @@ from concurrent.futures import CancelledError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
-from arena.answers import LONGEST, Verdict, by_grammar, refuse
-from arena.expressions import compare_expressions
-from arena.notation import tidy
+from arena.answers.expressions import compare_expressions
+from arena.answers.grammar import LONGEST, Verdict, by_grammar, refuse
+from arena.answers.notation import tidy
 
 if TYPE_CHECKING:
-    from pebble import ProcessPool
+    from pebble import ProcessFuture, ProcessPool
 
 _OUT_OF_MEMORY = 77  # exit code of a worker that met its memory limit
 _STALL = 60.0  # seconds beyond the limit after which a pool that answers nothing is taken for broken
@@ -82,11 +83,19 @@ class Grader:
         self.seconds, self.workers, self.megabytes = seconds, workers, megabytes
         self._pool: ProcessPool | None = None
         self._lock = threading.Lock()
+        self._first: ProcessFuture[str | None] | None = None
+        """What a pool that is being started is waited for by."""
+        self._left = False
 
     def __enter__(self) -> Grader:
+        self._left = False
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        """Ends the processes; a thread that is still grading (the program was stopped) gets a GraderError at once."""
+        self._left = True
+        if first := self._first:
+            first.cancel()  # type: ignore[no-untyped-call]
         self.close()
 
     def close(self) -> None:
@@ -140,6 +149,8 @@ class Grader:
 
     def _started(self) -> ProcessPool:
         with self._lock:
+            if self._left:
+                raise GraderError("the grader was closed while it graded")
             if self._pool is None:
                 from pebble import ProcessPool
 
@@ -148,7 +159,9 @@ class Grader:
                 pool = ProcessPool(self.workers, _ANSWERS_A_WORKER, _warm_up, (self.megabytes,), context)
                 try:
                     with _interrupts_held():
-                        first = pool.schedule(start_problem)
+                        first = self._first = pool.schedule(start_problem)
+                    if self._left:
+                        first.cancel()
                     problem = first.result(timeout=_STARTING)
                 except KeyboardInterrupt:
                     _end(pool)
@@ -177,6 +190,7 @@ def _interrupts_held() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    resource_tracker.ensure_running()  # whoever starts it, as the fork server's start does, lets interrupts in again
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -106,7 +106,7 @@ class Generating:
         from transformers import AutoModelForCausalLM, AutoTokenizer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         auto: Any = AutoModelForCausalLM
         self.models = [
             auto.from_pretrained(EMBEDDED / name, dtype=torch.float32, local_files_only=True).eval()

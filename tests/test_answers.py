@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.expressions import compare_expressions
+from arena.answers.expressions import compare_expressions
 from arena.grading import Grader, Item
 
 

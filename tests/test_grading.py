@@ -13,11 +13,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arena.answers import by_grammar
-from arena.expressions import compare_expressions
+from arena.answers.expressions import compare_expressions
+from arena.answers.grammar import by_grammar
+from arena.answers.notation import tidy
+from arena.answers.quantities import read_number
 from arena.grading import Grader, GraderError, Item
-from arena.notation import tidy
-from arena.quantities import read_number
 from arena.tasks.gsm8k import Gsm8k
 from arena.tasks.marks import after_hashes, last_boxed
 

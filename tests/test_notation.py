@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from arena.answers import by_grammar
-from arena.notation import Listing, read_listing, read_words, spell_out, tidy
-from arena.quantities import Based, read_based, read_quantity
+from arena.answers.grammar import by_grammar
+from arena.answers.notation import Listing, read_listing, read_words, spell_out, tidy
+from arena.answers.quantities import Based, read_based, read_quantity
 
 
 def test_one_spelling() -> None:

@@ -26,8 +26,8 @@ import re
 import unicodedata
 from typing import Literal
 
-from arena.notation import read_words
-from arena.quantities import (
+from arena.answers.notation import read_words
+from arena.answers.quantities import (
     Number,
     Quantity,
     equal_numbers,

@@ -1,4 +1,4 @@
-r"""Numbers, numbers in a base, and units, read by grammar alone from answers that `arena.notation.tidy` made."""
+r"""Numbers, numbers in a base, and units, read by grammar alone from answers that `tidy` of `notation` made."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import NamedTuple
 
-from arena.notation import FUNCTIONS, TEXTS
+from arena.answers.notation import FUNCTIONS, TEXTS
 
 _NUMBER = re.compile(
     r"""(?P<sign>[+-]?)\s*(?P<currency>[$€£¥₹]?)\s*(?P<inner>[+-]?)

@@ -11,7 +11,7 @@ from math import floor, log10
 from types import FrameType
 from typing import Any
 
-from arena.notation import DOTS, spell_out
+from arena.answers.notation import DOTS, spell_out
 
 _BETWEEN = re.compile(r"[0-9] ?\\text ?\{[^{}]*\} ?[0-9]|[0-9]\)? ?_")  # 5 feet 3 inches; a base inside an expression
 

@@ -10,10 +10,10 @@ from functools import cached_property
 from itertools import combinations
 from typing import Any, Literal
 
-from arena.answers import NOT_PARSED, Verdict, by_grammar, differing_units
-from arena.mathverify import Swallowed, equal, joined, parse, rational, solutions
-from arena.notation import DOTS, FUNCTIONS, TEXT, read_listing, tidy
-from arena.quantities import Quantity, known_word, read_based, read_number, read_quantity
+from arena.answers.grammar import NOT_PARSED, Verdict, by_grammar, differing_units
+from arena.answers.mathverify import Swallowed, equal, joined, parse, rational, solutions
+from arena.answers.notation import DOTS, FUNCTIONS, TEXT, read_listing, tidy
+from arena.answers.quantities import Quantity, known_word, read_based, read_number, read_quantity
 
 _WORD = re.compile(r"(?<![\\A-Za-z])[A-Za-z]{2,}")
 _OTHER_WORDS = frozenset("frac and or inf infinity percentage pct circ ldots text".split())
