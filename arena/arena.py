@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
+from typing import Literal
 
 from agents.contract import Agent
 from agents.registry import AgentConfig, make_agent, resolve
@@ -14,6 +15,7 @@ from arena.jobs import Engine, Job
 from arena.policy import Policy, default_policy, parse
 from arena.regrade import graded
 from arena.tasks import Problem, Split, Task, load_task
+from arena.turns import TurnLoop
 
 
 class Arena:
@@ -28,29 +30,30 @@ class Arena:
 
     def __init__(
         self,
-        agents: Mapping[str, Agent | str],
+        agents: Mapping[str, Agent | AgentConfig | str],
         task: Task | str = "arithmetic",
         handoff: Policy | str | None = None,
         *,
         seed: int = 0,
         limit: int = 256,
-        engine: Engine | None = None,
+        engine: Engine | Literal["torch", "reference"] = "torch",
+        batch_size: int = 64,
     ):
-        """Agents are objects or addresses (``senior``, ``hf:PATH``, ``script:TEXT``), by the name they write under.
+        """Agents are objects, addresses (``senior``, ``hf:PATH``, ``script:TEXT``) or an `AgentConfig`, by their names.
 
-        The default policy is word:p=0.5 for two agents, equal shares for more. Raises AgentError, TaskError or
-        PolicyError for what cannot be.
+        The default policy is word:p=0.5 for two agents, equal shares for more. The torch engine plays ``batch_size``
+        episodes at once, the reference engine one. Raises AgentError, TaskError or PolicyError for what cannot be.
         """
         self.agents = {name: _agent(name, given) for name, given in agents.items()}
         self.names = tuple(self.agents)
         self.task = load_task(task) if isinstance(task, str) else task
         policy = handoff if isinstance(handoff, Policy) else parse(handoff) if handoff else default_policy(len(agents))
         self.policy = policy.check(self.names)
-        self.engine: Engine = engine or ReferenceEngine(self.agents, seed=seed, limit=limit)
+        self.engine = _engine(engine, self.agents, seed, limit, batch_size) if isinstance(engine, str) else engine
         self._grader = Grader()
 
     def episodes(self, count: int, *, split: Split = "test", samples: int = 1) -> Iterator[Episode]:
-        """Graded episodes of the first ``count`` problems of a split, ``samples`` of each."""
+        """Graded episodes of the first ``count`` problems of a split, ``samples`` of each, as they end."""
         problems = self.task.problems(split)
         jobs = (self.job(problems[index], sample) for index in range(count) for sample in range(samples))
         return self.play(jobs)
@@ -60,10 +63,16 @@ class Arena:
         return Job(problem, sample, self.policy, self.names)
 
     def play(self, jobs: Iterable[Job]) -> Iterator[Episode]:
-        """Plays and grades any jobs, also with prefixes and other policies."""
-        for job in jobs:
-            for episode in self.engine.episodes([job]):
-                yield self.graded(episode, job.problem.answer)
+        """Plays and grades any jobs, also with prefixes and other policies; episodes come as they end."""
+        expected: dict[str, str] = {}
+
+        def noted() -> Iterator[Job]:
+            for job in jobs:
+                expected[job.id] = job.problem.answer
+                yield job
+
+        for episode in self.engine.episodes(noted()):
+            yield self.graded(episode, expected[episode.id])
 
     def graded(self, episode: Episode, expected: str) -> Episode:
         """The episode with its grade."""
@@ -80,7 +89,19 @@ class Arena:
         self.close()
 
 
-def _agent(name: str, given: Agent | str) -> Agent:
+def _agent(name: str, given: Agent | AgentConfig | str) -> Agent:
     if isinstance(given, str):
-        return make_agent(resolve(name, {name: AgentConfig(given)}))
-    return given
+        given = AgentConfig(given)
+    return make_agent(resolve(name, {name: given})) if isinstance(given, AgentConfig) else given
+
+
+def _engine(kind: str, agents: Mapping[str, Agent], seed: int, limit: int, batch_size: int) -> Engine:
+    if kind == "reference":
+        return ReferenceEngine(agents, seed=seed, limit=limit)
+    if kind != "torch":
+        raise ValueError(f"engine must be torch or reference, not {kind!r}")
+    if not any(hasattr(agent, "vocabulary") for agent in agents.values()):  # no model: torch need not be imported
+        return TurnLoop(agents, seed=seed, limit=limit, at_once=batch_size)
+    from arena.torch_engine.engine import TorchEngine
+
+    return TorchEngine(agents, seed=seed, limit=limit, batch_size=batch_size)

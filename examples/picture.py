@@ -24,9 +24,10 @@ def main(path: Path) -> None:
         record=True, width=92, force_terminal=True, color_system="truecolor", file=io.StringIO(), highlight=False
     )
     with Arena({"senior": "senior", "junior": "junior"}, seed=7) as arena:
-        problems = arena.task.problems("test")
-        for episode in arena.play(arena.job(problems[index]) for index in EPISODES):
-            show_episode(console, episode)
+        problems = [arena.task.problems("test")[index] for index in EPISODES]
+        played = {episode.problem_id: episode for episode in arena.play(map(arena.job, problems))}
+        for problem in problems:
+            show_episode(console, played[problem.id])
     drawn = console.export_svg(title="python -m arena.run --pair senior:junior --seed 7")
     drawn = re.sub(r"@font-face \{.*?\}\s*", "", drawn, flags=re.S)  # a picture must not load fonts from elsewhere
     drawn = re.sub(r"font-family: (?:Fira Code|arial);?", "font-family: monospace;", drawn)

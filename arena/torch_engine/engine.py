@@ -40,9 +40,11 @@ class TorchEngine:
     def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
         """Ungraded episodes as they end."""
         jobs = iter(jobs)
-        first = next(jobs, None)
-        if first is None:  # nobody can be waited for yet
+        first = next(jobs, NotImplemented)
+        if first is NotImplemented:
             return
+        if first is None:
+            raise RuntimeError("no job is ready, and none is under way that it could wait for")
         whole = chain([first], jobs)
         if not self._closed(first):
             yield from self._turn_loop(whole)
