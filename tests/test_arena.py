@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any, Literal
 
 import pytest
 
@@ -14,8 +15,8 @@ from tests.running import ENVIRONMENT, ROOT
 
 
 def test_both_engines_give_the_same_graded_episodes():
-    def play(engine):
-        pair = {"senior": "senior", "junior": AgentConfig("junior", temperature=0.8)}
+    def play(engine: Literal["torch", "reference"]) -> dict[str, Any]:
+        pair: dict[str, AgentConfig | str] = {"senior": "senior", "junior": AgentConfig("junior", temperature=0.8)}
         with Arena(pair, handoff="word:p=0.5", seed=3, limit=80, engine=engine, batch_size=4) as arena:
             episodes = list(arena.episodes(5, samples=2))
         return {e.id: (e.text, e.ended, [s.author for s in e.spans], e.grade) for e in episodes}
