@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import json
-import logging
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import torch
 
 from agents.contract import AgentError
 from agents.distribution import Sampling
+from agents.hush import HUB_LIBRARY, hushed
 from agents.language_model import LanguageModel
 from agents.prompting import Prompting
 from agents.registry import DEVICE, DTYPES
@@ -85,17 +85,13 @@ def _quiet() -> Iterator[None]:
 
     log: Any = library_log
     bars, level = log.is_progress_bar_enabled(), log.get_verbosity()
-    chatty = logging.getLogger("bitsandbytes")
-    before = chatty.level
     log.disable_progress_bar()
     log.set_verbosity_error()
-    chatty.setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), hushed("bitsandbytes", HUB_LIBRARY):
             warnings.simplefilter("ignore")
             yield
     finally:
-        chatty.setLevel(before)
         log.set_verbosity(level)
         if bars:
             log.enable_progress_bar()

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents.chance import stable_key
+from agents.hush import HUB_LIBRARY, hushed
 from arena.tasks.base import SPLITS, Problem, Split, TaskError
 from arena.tasks.jsonl import read_objects
 from arena.tasks.marks import after_hashes
@@ -102,7 +103,8 @@ def _fetched(file: _File) -> Iterable[tuple[str, dict[str, Any]]]:
     try:
         from datasets import load_dataset
 
-        rows = load_dataset(*HUB, split=file)
+        with hushed(HUB_LIBRARY):
+            rows = load_dataset(*HUB, split=file)
     except Exception as error:  # the library raises many kinds, all of which mean the same here
         raise TaskError(
             f"gsm8k: could not get {HUB[0]} from the Hugging Face hub ({type(error).__name__}); "

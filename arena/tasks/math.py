@@ -20,6 +20,7 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from agents.hush import HUB_LIBRARY, hushed
 from arena.tasks.base import SPLITS, Problem, Split, TaskError
 from arena.tasks.files import KINDS, Rows, problem_files, stored_rows
 from arena.tasks.marks import last_boxed
@@ -160,7 +161,8 @@ class Math:
         try:
             from datasets import load_dataset
 
-            found = load_dataset(source.hub, source.config, split=source.split)
+            with hushed(HUB_LIBRARY):
+                found = load_dataset(source.hub, source.config, split=source.split)
             columns, total = list(found.column_names), len(found)
         except Exception as error:  # the library raises many kinds, all of which mean the same here
             raise TaskError(
