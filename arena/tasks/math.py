@@ -20,7 +20,6 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from agents.hush import HUB_LIBRARY, hushed
 from arena.tasks.base import SPLITS, Problem, Split, TaskError
 from arena.tasks.files import KINDS, Rows, problem_files, stored_rows
 from arena.tasks.marks import last_boxed
@@ -160,6 +159,8 @@ class Math:
         fix = f"give a local file: {self.name}=PATH"
         try:
             from datasets import load_dataset
+
+            from agents.hush import HUB_LIBRARY, hushed
 
             with hushed(HUB_LIBRARY):
                 found = load_dataset(source.hub, source.config, split=source.split)
