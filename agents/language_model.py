@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from agents.contract import AgentError, View
-from agents.distribution import Sampling
+from agents.contract import View
+from agents.distribution import NEVER, Sampling
 from agents.encoding import Encoder
-from agents.prompting import ChatTemplate, PromptError, Prompting
+from agents.prompting import ChatTemplate, Prompting
 from agents.seat import LanguageModelSeat
 from agents.vocabulary import Vocabulary, vocabulary_of
 
@@ -61,13 +61,11 @@ class LanguageModel:
         boundary = torch.zeros(len(self.vocabulary), dtype=torch.bool)
         boundary[self.vocabulary.end] = True
         self._end = boundary
+        self._boundaries: dict[str, Tensor] = {}
 
     def sit(self, view: View) -> LanguageModelSeat:
         """Its place in an episode. Raises AgentError if the question cannot be asked."""
-        try:
-            return LanguageModelSeat(self, view)
-        except PromptError as error:
-            raise AgentError(f"{view.author}: {error}") from None
+        return LanguageModelSeat(self, view)
 
     def prompt_ids(self, question: str) -> list[int]:
         """The agent's own prompt in its own tokenisation; the last 256 are remembered. Raises PromptError.
@@ -85,6 +83,14 @@ class LanguageModel:
     def encode(self, text: str) -> tuple[list[int], bool]:
         """Ids of what others wrote, in the middle of a view, and whether they spell it to the byte."""
         return self._encoder.encode(text)
+
+    def boundaries(self, unit: str) -> Tensor:
+        """W and E in every state of a unit rule, to be added to log-probabilities: 0 there, else -inf; [S, V]."""
+        if unit not in self._boundaries:
+            inside = torch.from_numpy(self.vocabulary.table(unit).opens) | self._end
+            with torch.inference_mode(False):
+                self._boundaries[unit] = torch.zeros(inside.shape).masked_fill_(~inside, NEVER)
+        return self._boundaries[unit]
 
     def boundary(self, unit: str, state: int) -> Tensor:
         """W and E in a state of a unit rule: bool of shape [V]."""

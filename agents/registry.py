@@ -274,7 +274,7 @@ def _kind(name: str, address: str, defined: Mapping[str, AgentConfig]) -> Kind:
         return BUILT_IN[address]
     kind, colon, rest = address.partition(":")
     if not colon:
-        known = [*dict.fromkeys([*BUILT_IN, *defined])]
+        known = [one for one in dict.fromkeys([*BUILT_IN, *defined]) if one != address]
         near = difflib.get_close_matches(address, known, n=1)
         hint = f"did you mean {near[0]!r}? " if near else ""
         raise AgentError(

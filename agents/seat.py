@@ -17,6 +17,7 @@ from torch import Tensor
 
 from agents.contract import AgentError, Span, Turn, View, joined_text
 from agents.distribution import NextEvent
+from agents.prompting import PromptError
 
 if TYPE_CHECKING:
     from agents.language_model import LanguageModel
@@ -27,8 +28,12 @@ class LanguageModelSeat:
     """A language model's place in one episode: its view as ids, and its cache."""
 
     def __init__(self, agent: LanguageModel, view: View):
+        """Raises AgentError if the question cannot be asked."""
         self.agent, self.view = agent, view
-        prompt = agent.prompt_ids(view.question)
+        try:
+            prompt = agent.prompt_ids(view.question)
+        except PromptError as error:
+            raise AgentError(f"{view.author}: {error}") from None
         if not prompt:
             raise AgentError(f"{view.author}: its prompt has no tokens, so it has nothing to continue")
         self.ids: list[int] = prompt
@@ -68,7 +73,8 @@ class LanguageModelSeat:
         states = [turn.state]  # before each token, and after the last
         end_logprob = None
         given = False
-        marker = _Marker(agent.marker, turn.emit) if turn.demand and agent.marker else None
+        gives = turn.demand and agent.marker and self._other()  # alone, there is nobody to give it to
+        marker = _Marker(agent.marker, turn.emit) if gives and agent.marker else None
         while len(ids) < turn.budget and len(self.ids) < agent.context:
             if turn.stop.is_set():
                 return self._cut(ids, logprobs, self._whole(states, ids, table))

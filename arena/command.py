@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import io
+import os
 import re
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from arena.terminal import say, silence, visible
@@ -66,7 +69,7 @@ def run_command(
     **tyro_options: Any,
 ) -> NoReturn:
     """Reads the options from the command line, runs ``main`` and exits with what it returns."""
-    sys.exit(guarded(lambda: main(parse_options(options, argv, **tyro_options))))
+    leave(guarded(lambda: main(parse_options(options, argv, **tyro_options))))
 
 
 def guarded(act: Callable[[], int | None]) -> int:
@@ -92,3 +95,41 @@ def guarded(act: Callable[[], int | None]) -> int:
     except BrokenPipeError:
         silence(sys.stdout)
         return 0
+
+
+@contextlib.contextmanager
+def patient_interrupt() -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C waits for the episode at hand, which would be lost; the second does not. Gives: was it asked?"""
+    asked = False
+
+    def note(number: int, frame: object) -> None:
+        nonlocal asked
+        if asked:
+            raise KeyboardInterrupt
+        asked = True
+        with contextlib.suppress(OSError):  # not by print: a handler may run in the middle of another print
+            os.write(2, b"\nstopping after this episode; Ctrl-C again stops at once\n")
+
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        if before is signal.SIG_IGN:  # as in the background of a script: Ctrl-C is for somebody else
+            raise ValueError
+        signal.signal(signal.SIGINT, note)
+    except ValueError:  # or not in the main thread: whoever started it deals with signals
+        yield lambda: False
+        return
+    try:
+        yield lambda: asked
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the program with this exit code, also if Ctrl-C comes while Python tidies up, which takes a second."""
+    with contextlib.suppress(ValueError):  # not in the main thread: whoever started it deals with signals
+        # While threads are waited for it hurries; after that no handler is called, and the signal would be the end.
+        if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+            signal.signal(signal.SIGINT, lambda number, frame: os._exit(code))
+        atexit.register(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    eval("0")  # Python remembers a Ctrl-C that an import's exec() met, though it was caught, until the next such call
+    sys.exit(code)

@@ -36,10 +36,16 @@ async def play_job(
     began = time.perf_counter()
     seats: dict[str, Seat] = {}
     asked: list[str] = []
+
+    def ask(name: str) -> None:
+        if name not in job.names:
+            raise ValueError(f"{name!r} cannot be asked to write: there is {', '.join(job.names)}")
+        asked.append(name)
+
     try:
         for name in job.names:
             others = tuple(other for other in job.names if other != name)
-            seats[name] = agents[name].sit(View(job.problem.question, name, others, asked.append))
+            seats[name] = agents[name].sit(View(job.problem.question, name, others, ask))
         chance, p = job.chance(seed), job.policy.p_at(job.step)
         played = await play(seats, job.policy, chance, limit=limit, p=p, prefix=job.prefix, asked=asked, stop=stop)
     except AgentError as error:  # it could not even sit down: a failed episode is data too
@@ -54,9 +60,16 @@ async def play_job(
 
 def _finished(playing: Coroutine[Any, Any, Episode]) -> Episode:
     """Runs to the end, in a thread of its own where a loop runs already (a notebook)."""
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
+    if not loop_runs():
         return asyncio.run(playing)
     with ThreadPoolExecutor(1) as thread:
         return thread.submit(asyncio.run, playing).result()
+
+
+def loop_runs() -> bool:
+    """Does an event loop run in this thread?"""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True

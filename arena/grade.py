@@ -21,7 +21,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from arena.command import INTERRUPTED, fail, guarded, parse_options
+from arena.command import INTERRUPTED, fail, guarded, leave, parse_options
 from arena.grading import Grade, Grader, GraderError, Item
 from arena.lines import StoreError
 from arena.tasks import Task, TaskError, find_problem, load_task
@@ -192,4 +192,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    leave(main())

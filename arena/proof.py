@@ -217,8 +217,9 @@ def _factors(episode: Episode, policy: Policy) -> Iterator[str]:
         if span.token_ids is None or number < (episode.prefix_spans or 0):
             continue
         if rule.plain or last:
-            # The last author may have handed over to one who failed, or whose view was full.
-            if span.end_logprob is not None and not (last and episode.ended in ("error", "context")):
+            # The last author may have handed over to one who failed, whose view was full, or who was stopped at once.
+            handed_over = last and not span.cut and episode.ended in ("error", "context", "stopped")
+            if span.end_logprob is not None and not handed_over:
                 yield f"span {number}: has an end factor where nothing was handed over"
         elif (span.end_logprob is None) != bool(span.cut):
             what = "an end factor although it was cut" if span.cut else "no end factor where it hands over"

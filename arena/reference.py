@@ -100,6 +100,11 @@ async def play(
             span = await seats[author].write(turn)
         except AgentError as error:
             return result("error", str(error))
+        except OSError as error:  # its network or its files: nobody is to look for it in the run's folder
+            return result("error", f"{author}: {type(error).__name__}: {error}")
+        except Exception as error:  # a defect: it stops whoever plays, and says in whom it is
+            error.add_note(f"while {author!r} wrote")
+            raise
         reader.skip(span.steps())
         if span.written or span.ended:
             spans.append(span)
@@ -108,7 +113,10 @@ async def play(
             if name != author:
                 seat.read(span)
         if span.asks:
+            if span.asks not in names:
+                return result("error", f"{author}: it gave the pen to {span.asks!r}, who did not sit down")
             pens.append((reader.unit + 1, span.asks))
+            asked[:] = [name for name in asked if name != author]  # it has just given the pen away
         if span.ended:
             return result("end")
         if stop.is_set():

@@ -11,16 +11,15 @@ import os
 import re
 import shlex
 import shutil
-import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.contract import AgentError
-from arena.command import INTERRUPTED, fail, guarded, parse_options
+from arena.command import INTERRUPTED, UserError, fail, guarded, leave, parse_options, patient_interrupt
 from arena.config import RunConfig, load_defaults, resolved, saved
 from arena.terminal import say, visible
 
@@ -66,6 +65,7 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
     from arena.episode import EpisodeError
     from arena.grading import Grader, GraderError
     from arena.lines import StoreError
+    from arena.plan import size
     from arena.policy import PolicyError
     from arena.store import Run
 
@@ -78,7 +78,7 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
         with Run(folder, saved(config), resume=config.resume) as run, Grader() as grader:
             stored = len(run.ids)
             try:
-                with _patient_interrupt() as asked:
+                with patient_interrupt() as asked:
                     for episode in _with_progress(_episodes(config, task, agents, run, grader), config, run):
                         run.append(episode)
                         stored = len(run.ids)
@@ -96,34 +96,21 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
         fail(f"{error}: the engine made what cannot be proven, please report it{kept()}")
     except PolicyError as error:
         fail(f"--handoff: {error}{kept()}")
-    except MemoryError:
-        fail(f"--limit {config.limit}: out of memory{kept()}")
     except OSError as error:
         fail(f"{_named(error, folder)}{kept()}")
+    except Exception as error:
+        if _out_of_memory(error):
+            fail(f"--limit {config.limit}: out of memory; give that or --batch-size a smaller number{kept()}")
+        # Else it is a defect, perhaps of somebody's own agent: its traceback follows.
+        if stored and not isinstance(error, UserError):
+            say(f"{stored} of {size(config)} episodes are stored{kept()}", sys.stderr)
+        raise
 
 
-@contextmanager
-def _patient_interrupt() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C waits for the episode at hand, which would be lost; the second does not. Gives: was it asked?"""
-    asked = False
-
-    def note(number: int, frame: object) -> None:
-        nonlocal asked
-        if asked:
-            raise KeyboardInterrupt
-        asked = True
-        with suppress(OSError):  # not by print: a handler may run in the middle of another print
-            os.write(2, b"\nstopping after this episode; Ctrl-C again stops at once\n")
-
-    try:
-        before = signal.signal(signal.SIGINT, note)
-    except ValueError:  # not in the main thread: whoever started it deals with signals
-        yield lambda: False
-        return
-    try:
-        yield lambda: asked
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _out_of_memory(error: Exception) -> bool:
+    """On a CPU torch raises a RuntimeError."""
+    torchs = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or torchs
 
 
 def _named(error: Exception, folder: Path) -> str:
@@ -189,9 +176,17 @@ def _engine(config: RunConfig, agents: Mapping[str, Agent]) -> Engine:
 
     if config.engine == "reference":
         return ReferenceEngine(agents, seed=config.seed, limit=config.limit)
+    from arena.plan import size
+
+    # Memory is taken for as many as may be played at once.
+    rows = min(config.batch_size, size(config))
+    if not any(hasattr(agent, "vocabulary") for agent in agents.values()):  # no models: no need for torch
+        from arena.turns import TurnLoop
+
+        return TurnLoop(agents, seed=config.seed, limit=config.limit, at_once=rows)
     from arena.torch_engine.engine import TorchEngine
 
-    return TorchEngine(agents, seed=config.seed, limit=config.limit, batch_size=config.batch_size)
+    return TorchEngine(agents, seed=config.seed, limit=config.limit, batch_size=rows)
 
 
 def _same_models(agents: Mapping[str, Agent], run: Run) -> None:
@@ -237,8 +232,9 @@ def _settle_threads(agents: Mapping[str, Agent]) -> None:
 
     At this size threads cost more than they give, and on a busy machine most of their time is waiting for each other.
     """
-    models = [agent.model for agent in agents.values() if hasattr(agent, "model")]
-    if models and "OMP_NUM_THREADS" not in os.environ and all(m.num_parameters() < _SMALL for m in models):
+    models: list[Any] = [getattr(agent, "model", None) for agent in agents.values()]  # of an endpoint it is a name
+    sizes = [model.num_parameters() for model in models if hasattr(model, "num_parameters")]
+    if sizes and "OMP_NUM_THREADS" not in os.environ and max(sizes) < _SMALL:
         import torch
 
         torch.set_num_threads(1)
@@ -317,8 +313,9 @@ def _sum_up(config: RunConfig, task: Task, run: Run) -> int:
     from arena.plan import order
     from arena.show import TABLE_WIDTH, Screen, difficulty_lines, plain_summary, summary_table
 
+    run.put_in_order(order(config, task))  # first: what a summary names first does not depend on the batch either
     summary = summary_of(run.episodes())
-    run.finish(summary, order(config, task))
+    run.finish(summary)
     screen = Screen()
     failed = sum(one["failed"] for one in summary["conditions"].values())
     if failed:
@@ -369,4 +366,4 @@ def cli(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(cli())
+    leave(cli())

@@ -121,16 +121,17 @@ class Run:
     def episodes(self) -> Iterator[Episode]:
         return read_episodes(self.folder)
 
-    def finish(self, summary: dict[str, Any], order: Iterable[str] = ()) -> None:
-        """Puts the episodes in order (of their ids), and writes the summary and the Parquet file. The last thing to do.
-
-        Episodes are appended as they end, so that none is lost; how many are played at once decides in which order.
-        """
-        self._put_in_order([identity for identity in order if identity in self._ids])
+    def finish(self, summary: dict[str, Any]) -> None:
+        """Writes the summary and the Parquet file. The last thing to do."""
         replace_file(self.folder / "summary.json", (json.dumps(summary, indent=2, ensure_ascii=False) + "\n").encode())
         write_parquet(self.folder)
 
-    def _put_in_order(self, wanted: list[str]) -> None:
+    def put_in_order(self, order: Iterable[str]) -> None:
+        """Puts the episodes in the order of these ids, if they are all of them. Nothing is appended after that.
+
+        Episodes are appended as they end, so that none is lost; how many are played at once decides in which order.
+        """
+        wanted = [identity for identity in order if identity in self._ids]
         if wanted == list(self._ids) or len(wanted) != len(self._ids):
             return
         path = self.folder / "episodes.jsonl"
@@ -144,6 +145,7 @@ class Run:
                 at, size = places[identity]
                 lines.seek(at)
                 file.write(lines.read(size))
+        self._ids = dict.fromkeys(wanted)
 
     def rewrite(self, episodes: Iterable[Episode]) -> None:
         """Replaces all episodes, as by new grades: the old file or the new one is there at every moment, whole."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mappin
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.contract import Agent
-from arena.engines import play_job
+from arena.engines import loop_runs, play_job
 from arena.episode import Episode
 from arena.jobs import Job
 
@@ -43,9 +43,8 @@ class TurnLoop:
                         raise RuntimeError("no job is ready, and none is under way that it could wait for")
                     return
                 await asyncio.wait(playing, return_when=asyncio.FIRST_COMPLETED)
-                done = [task for task in playing if task.done()]
-                playing = [task for task in playing if task not in done]
-                for task in done:
+                for task in [task for task in playing if task.done()]:
+                    playing.remove(task)
                     yield await task
         finally:
             for task in playing:
@@ -72,9 +71,7 @@ class TurnLoop:
 
     def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
         """The same for callers that are not asynchronous; in a thread of its own where a loop runs (a notebook)."""
-        try:
-            asyncio.get_running_loop()
-        except RuntimeError:
+        if not loop_runs():
             yield from self._here(jobs)
             return
         with ThreadPoolExecutor(1) as thread:
@@ -91,7 +88,7 @@ class TurnLoop:
             try:
                 while (episode := runner.run(_next(stream))) is not None:
                     yield episode
-            except KeyboardInterrupt:
+            except (KeyboardInterrupt, SystemExit):
                 raise  # the loop stopped where it stood: closing it cancels what is under way
             except BaseException:
                 runner.run(stream.aclose())  # type: ignore[attr-defined]

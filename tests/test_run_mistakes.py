@@ -21,6 +21,8 @@ MISTAKES: list[tuple[list[str], list[str]]] = [
     (["--agent", "ann"], ["--agent ann", "NAME=ADDRESS"]),
     (["--agent", "=script:x"], ["--agent", "NAME=ADDRESS"]),
     (["--pair", "senior"], ["--agent ann=script:", "--pair senior"]),
+    (["--pair", "x", "--agent", "x=x"], ["--pair", "there is no agent 'x'; known are senior", "--agent x=ADDRESS"]),
+    (["--pair", "x:y", "--agent", "x=y", "--agent", "y=x"], ["--pair", "there is no agent 'x'"]),
     (["--agent", "ann=ftp:x"], ["--agent ann=ftp:x", "hf:PATH-OR-ID"]),
     (["--agent", "ann=hf:"], ["--agent ann=hf:"]),
     (["--agent", "ann=hf:./no-such-model"], ["--agent", "./no-such-model", "no such folder"]),

@@ -166,6 +166,79 @@ sys.exit(cli(sys.argv[2:]))
 """
 
 
+def test_ctrl_c_while_the_graders_processes_start_does_not_reach_them(here: Path) -> None:
+    """It goes to the whole group, as from a terminal; the fork server, which imports sympy first, must not see it."""
+    (here / "test.jsonl").write_text('{"problem": "?", "answer": "1", "id": "a"}\n')
+    command = [sys.executable, "-c", _GRADES_A_FORMULA]
+    child = subprocess.Popen(
+        command, cwd=here, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+    )
+    assert child.stdout
+    assert child.stdout.readline() == b"grading\n"
+    while child.poll() is None:
+        os.killpg(child.pid, signal.SIGINT)
+        time.sleep(0.02)
+    assert child.communicate(timeout=60) == (b"correct\n", b"")
+
+
+_GRADES_A_FORMULA = """
+import signal
+from arena.grading import Grader, Item
+from arena.tasks import load_task
+if __name__ == "__main__":
+    signal.signal(signal.SIGINT, lambda *_: None)
+    print("grading", flush=True)
+    with Grader() as grader:
+        item = Item(r"so \\boxed{\\frac{x^2}{2}}", r"\\frac{1}{2}x^2", load_task("math:test.jsonl"))
+        print(grader.grade([item])[0].verdict, flush=True)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Python tidies up
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "threading.Thread(target=time.sleep, args=(30,)).start(); threading.Timer(0.3, os.kill, ME).start()",  # hurries
+        "atexit.register(os.kill, *ME)",
+        "late = Late()",  # when Python has put its handlers away already
+        "try:\n    exec('raise KeyboardInterrupt')\nexcept KeyboardInterrupt:\n    pass",  # as in an import
+    ],
+)
+def test_ctrl_c_after_the_end_changes_nothing(here: Path, before: str) -> None:
+    (here / "leaves.py").write_text(_LEAVES.replace("BEFORE", before))
+    command = [sys.executable, "-m", "leaves"]
+    done = subprocess.run(command, capture_output=True, cwd=here, env=ENVIRONMENT, timeout=20)
+    assert (done.returncode, done.stdout, done.stderr) == (7, b"", b"")
+
+
+_LEAVES = """
+import atexit, os, signal, threading, time
+from arena.command import leave
+ME = (os.getpid(), signal.SIGINT)
+class Late:
+    def __del__(self, kill=os.kill, me=ME):
+        kill(*me)
+BEFORE
+leave(7)
+"""
+
+
+def test_in_the_background_of_a_script_ctrl_c_is_for_somebody_else(here: Path, scripts: list[str]) -> None:
+    child = subprocess.Popen(
+        [*PYTHON, *scripts, *SLOW, "--episodes", "6", "--out", "run"],
+        cwd=here,
+        env=ENVIRONMENT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
+    )
+    while child.poll() is None and lines_in(here / "run") < 2:
+        time.sleep(0.002)
+    child.send_signal(signal.SIGINT)
+    assert child.communicate(timeout=60)[1] == b""
+    assert (child.returncode, len(plain(here / "run"))) == (0, 6)
+
+
 @pytest.mark.parametrize(
     ("error", "word"),
     [

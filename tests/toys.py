@@ -60,11 +60,13 @@ class ToyModel:
     def logits(self, ids: Sequence[int]) -> Tensor:
         return self.table[ids[-2] if len(ids) > 1 else 0, ids[-1]]
 
-    def __call__(self, input_ids: Tensor, past_key_values: Any = None, use_cache: bool = True) -> Any:
+    def __call__(
+        self, input_ids: Tensor, past_key_values: Any = None, use_cache: bool = True, logits_to_keep: Any = slice(None)
+    ) -> Any:
         seen = [*(past_key_values or []), *input_ids[0].tolist()]
         start = len(past_key_values or [])
         rows = torch.stack([self.logits(seen[: i + 1]) for i in range(start, len(seen))])
-        return SimpleNamespace(logits=rows[None], past_key_values=seen)
+        return SimpleNamespace(logits=rows[logits_to_keep][None], past_key_values=seen)
 
 
 def toy_agent(

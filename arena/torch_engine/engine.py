@@ -49,19 +49,25 @@ class TorchEngine:
         if not self._closed(first):
             yield from self._turn_loop(whole)
             return
-        others: list[Job] = []
         models = {name: agent for name, agent in self.agents.items() if isinstance(agent, LanguageModel)}
         tandem = Tandem(models, seed=self.seed, limit=self.limit, rows=self.batch_size)
-        yield from tandem.episodes(self._only_closed(whole, others))
-        yield from self._turn_loop(others)
+        others: list[Job] | None = None
+        while others is None or others:
+            others = []
+            yield from tandem.episodes(self._only_closed(whole, others))
+            if others:
+                yield from self._turn_loop(others)
 
     def _closed(self, job: Job) -> bool:
         """Are all its authors local models, and known from the coins?"""
         local = all(isinstance(self.agents[name], LanguageModel) for name in job.names)
         return local and not isinstance(job.policy.schedule, OnDemand | Call)
 
-    def _only_closed(self, jobs: Iterable[Job | None], others: list[Job]) -> Iterator[Job | None]:
+    def _only_closed(self, jobs: Iterator[Job | None], others: list[Job]) -> Iterator[Job | None]:
+        """Sets the others aside, until there is none left but those that may wait for one of them."""
         for job in jobs:
+            if job is None and others:
+                return
             if job is None or self._closed(job):
                 yield job
             else:
