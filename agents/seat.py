@@ -115,11 +115,10 @@ class LanguageModelSeat:
                     continue
                 if rule.can_open(states[kept]):
                     return self._cut(ids, logprobs, kept, asks=self._other())
-                # The other cannot open here: this unit is still to be finished, without the marker.
-                self._drop(ids, kept)
-                del logprobs[kept:], states[kept + 1 :]
+                # The other cannot open here, so this unit is finished first. The marker stays in it: without it the view
+                # and the uniform number would be those that have just drawn it.
+                marker.flush()
                 given, marker = True, None
-                unit = turn.unit + sum(bool(table.opens[states[n], token]) for n, token in enumerate(ids))
         if marker is not None:
             marker.flush()
         return self._span(ids, logprobs, end_logprob, asks=self._other() if given else None)
