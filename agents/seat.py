@@ -115,8 +115,8 @@ class LanguageModelSeat:
                     continue
                 if rule.can_open(states[kept]):
                     return self._cut(ids, logprobs, kept, asks=self._other())
-                # The other cannot open here, so this unit is finished first. The marker stays in it: without it view and
-                # uniform number would be those that have just drawn it.
+                # The other cannot open here, so this unit is finished first. The marker stays in it: without it, view
+                # and uniform number would be those that have just drawn it.
                 marker.flush()
                 given, marker = True, None
         if marker is not None:
