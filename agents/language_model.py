@@ -50,7 +50,7 @@ class LanguageModel:
         config = getattr(model.config, "get_text_config", lambda: model.config)()
         ends = list(dict.fromkeys([*end_ids_of(model, tokenizer), *(chat.end_ids() if chat else [])]))
         self.vocabulary = vocabulary or vocabulary_of(tokenizer, config.vocab_size, ends, suppressed_ids_of(model))
-        self.context = int(getattr(config, "max_position_embeddings", None) or 2**31)
+        self.context = _context(config)
         """How many positions its view may have."""
         self.weights = weights_digest(model)
         roles = [role for role, _ in self.prompting.messages("")]
@@ -95,6 +95,19 @@ class LanguageModel:
     def boundary(self, unit: str, state: int) -> Tensor:
         """W and E in a state of a unit rule: bool of shape [V]."""
         return torch.from_numpy(self.vocabulary.table(unit).opens[state]) | self._end
+
+
+def _context(config: Any) -> int:
+    """Positions that a view may have.
+
+    LongRoPE turns all positions in another way once a text is longer than its original length: keys that were cached
+    before are of the other kind, and in a batch one long row would change the short ones. So that length is the end.
+    """
+    most = int(getattr(config, "max_position_embeddings", None) or 2**31)
+    rope: Any = getattr(config, "rope_parameters", None) or {}
+    kinds = [rope, *(kind for kind in rope.values() if isinstance(kind, dict))]
+    lengths = [kind.get("original_max_position_embeddings") for kind in kinds if kind.get("rope_type") == "longrope"]
+    return min([most, *(int(length) for length in lengths if length)])
 
 
 def weights_digest(model: Any) -> str:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from agents.vocabulary import UnitTable
 
 
+NOT_NUMBERS = "its logits are not numbers (NaN or all -inf)"
+
+
 class LanguageModelSeat:
     """A language model's place in one episode: its view as ids, and its cache."""
 
@@ -88,6 +91,8 @@ class LanguageModelSeat:
             if turn.stop.is_set():
                 continue
             event = NextEvent.of(logits, agent.vocabulary, agent.sampling)
+            if torch.isnan(event.full).any():
+                raise AgentError(f"{self.view.author}: {NOT_NUMBERS}")
             if opening:
                 event = event.opening(boundary)
                 token = int(event.draw(draws.open[position]))
@@ -96,6 +101,8 @@ class LanguageModelSeat:
                 if hands_over and not rule.plain and boundary[token]:
                     end_logprob = float(event.over(boundary))
                     break
+            if torch.isnan(event.drawn[token]):  # nothing that opens, and no end, is possible
+                raise AgentError(f"{self.view.author}: {NOT_NUMBERS}")
             opening = False
             ids.append(token)
             logprobs.append(float(event.drawn[token]))
@@ -166,12 +173,12 @@ class LanguageModelSeat:
         """Logits [V] of the next token, fp32: feeds the cache what it has not seen yet."""
         if self._last is not None and self._cached == len(self.ids):  # what was read had no tokens here
             return self._last
+        if getattr(self.agent.model, "training", False):
+            raise AgentError(f"{self.view.author}: its model is in training mode; call model.eval() before it plays")
         fresh = torch.tensor([self.ids[self._cached :]], device=self.agent.model.device)
         out = self.agent.model(input_ids=fresh, past_key_values=self._cache, use_cache=True)
         self._cache, self._cached = out.past_key_values, len(self.ids)
         logits: Tensor = out.logits[0, -1].float().cpu()
-        if not torch.isfinite(logits).any() or torch.isnan(logits).any():
-            raise AgentError(f"{self.view.author}: its logits are not numbers (NaN or all -inf)")
         self._last = logits
         return logits
 

@@ -112,6 +112,7 @@ def draw(event: NextEvent, agent: LanguageModel, tables: Tables, wanted: Wanted)
         part, at, boundary = only(wanted.opening)
         logprobs = logprobs.index_copy(0, at, part.opening(boundary).drawn)
     tokens, chosen = _pick(NextEvent(logprobs, logprobs, event.greedy), wanted.uniforms)
+    broken |= np.isnan(chosen)  # nothing of W and E is possible
     over = wanted.hands & (tables.opens[wanted.lines, tokens] | (tokens == agent.vocabulary.end))
     over_logprobs = np.zeros(len(tokens), dtype=np.float32)
     if over.any():

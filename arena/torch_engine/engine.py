@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from agents.contract import AgentError
 from agents.language_model import LanguageModel
 from arena.policy import Call, OnDemand
 from arena.torch_engine.forward import probe
@@ -23,6 +24,19 @@ if TYPE_CHECKING:
 BATCH_SIZE = 64
 
 
+def check_apart(agents: Mapping[str, Agent]) -> None:
+    """Raises AgentError for two models on the same weights: PEFT puts an adapter into the model that it is given."""
+    owners: dict[int, tuple[str, int]] = {}
+    for name, agent in agents.items():
+        if isinstance(agent, LanguageModel):
+            for parameter in agent.model.parameters():
+                other, model = owners.setdefault(id(parameter), (name, id(agent.model)))
+                if model != id(agent.model):
+                    raise AgentError(
+                        f"{name}: shares weights with {other}, so an adapter of one is in both; load the model twice"
+                    )
+
+
 class TorchEngine:
     """Plays ``batch_size`` episodes at once. Equal to the reference loop as HANDOFF.md, section 6, says."""
 
@@ -33,6 +47,7 @@ class TorchEngine:
         if batch_size < 1:
             raise ValueError(f"the batch must have at least 1 episode, not {batch_size}")
         self.agents, self.seed, self.limit, self.batch_size = dict(agents), seed, limit, batch_size
+        check_apart(agents)
         for agent in agents.values():
             if isinstance(agent, LanguageModel):
                 probe(agent)

@@ -53,6 +53,7 @@ class Forward:
     def open(self, slot: int, ids: Sequence[int]) -> None:
         """Begins a row with its prompt; what the slot held is forgotten."""
         self.length[slot] = self.cached[slot] = 0
+        self.clean(slot)
         self.extend(slot, ids)
 
     def extend(self, slot: int, ids: Sequence[int]) -> None:
@@ -74,6 +75,11 @@ class Forward:
         """Forgets all but the first ``length`` tokens of a row."""
         self.length[slot] = length
         self.cached[slot] = min(int(self.cached[slot]), length)
+
+    @torch.inference_mode()
+    def clean(self, slot: int) -> None:
+        """Zeros beyond a row's view. What is masked out still carries its NaNs into the sums."""
+        self._cache.clean(slot, int(self.length[slot]))
 
     def _reserve(self, needed: int) -> None:
         if needed > self._ids.shape[1]:
@@ -127,6 +133,8 @@ class Forward:
     def _run(self, slots: NDArray[np.int64], counts: NDArray[np.int64], guessed: NDArray[np.int64]) -> Tensor:
         """Feeds each row its next ``counts`` tokens; logits after the last but guesses, and then after the guesses."""
         began = time.perf_counter()
+        if getattr(self.agent.model, "training", False):
+            raise AgentError(f"{self.name}: its model is in training mode; call model.eval() before it plays")
         starts = self.cached[slots]
         plan, order, where = plan_call(slots, starts, counts, self.slots, self._like)
         ids = torch.from_numpy(self._ids[where]).to(self._like.device)
@@ -172,6 +180,16 @@ def probe(agent: LanguageModel, *, tolerance: float = 1e-3) -> None:
     Whatever an architecture does (position biases, sinks, masks of its own), it is either held exactly or refused.
     The largest difference of log-probabilities may be ``tolerance``, ten times that below fp32.
     """
+    before = agent.model.config._attn_implementation
+    try:
+        _probe(agent, tolerance)
+    except AgentError:
+        if before != agent.model.config._attn_implementation:  # it stays what it was
+            agent.model.set_attn_implementation(before)
+        raise
+
+
+def _probe(agent: LanguageModel, tolerance: float) -> None:
     model, size = agent.model, len(agent.vocabulary)
     exact = _computed(model) == torch.float32
     ids = np.array([i for i in range(size) if i not in agent.vocabulary.never], dtype=np.int64)

@@ -57,6 +57,8 @@ class Rows:
         """The unit rule's state as the rule itself counts it; tables add the rule's first line."""
         self.first = np.zeros((0, rows), dtype=np.int64)
         """[models, rows]: line of the rule's state 0 in each model's tables."""
+        self.last = np.zeros((0, rows), dtype=np.int64)
+        """[models, rows]: the last unit after the prefix that this model writes; -1 for none."""
         self.next = np.zeros(rows, dtype=np.int64)
         """Units opened since the prefix: the next opening opens this one."""
         self.position = np.zeros(rows, dtype=np.int64)
@@ -89,6 +91,9 @@ class Rows:
         # A unit has at least one token, so no more units can open than tokens are left.
         units = authors_of(job.policy.schedule, unit + 1, count - sitting.start, now)
         self.authors[row, : len(units)] = numbers[units]
+        self.last[:, row] = NOTHING
+        for one in numbers:
+            self.last[one, row] = np.flatnonzero(numbers[units] == one).max(initial=NOTHING)
         size = self.limit + 1
         self.uniform[row], self.open_uniform[row] = chance.token.take(size), chance.open.take(size)
         self.end_logprob[row] = np.nan
@@ -99,6 +104,10 @@ class Rows:
         self.opening[row] = bool(job.prefix) and not self.plain[row]
         self.hands[row] = False
         self.guess[row] = self.spare[row] = NOTHING
+
+    def clear(self) -> None:
+        """Nobody sits in any row."""
+        self.active[:], self.author[:], self.sitting = False, NOBODY, [None] * len(self.sitting)
 
     def spans(
         self, row: int, vocabularies: Sequence[Vocabulary], names: Sequence[str], until: int, since: int | None = None

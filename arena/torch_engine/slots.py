@@ -150,6 +150,13 @@ class SlotCache(_Cache):  # type: ignore[misc]
     def __init__(self, layers: int, slots: int):
         super().__init__(layers=[SlotLayer(slots) for _ in range(layers)])
 
+    def clean(self, slot: int, first: int) -> None:
+        """Zeros in a slot from position ``first`` on."""
+        for layer in self.layers:
+            if layer.is_initialized:
+                layer.keys[slot, :, first:] = 0
+                layer.values[slot, :, first:] = 0
+
     def bytes(self) -> int:
         """Memory in use."""
         tensors = [t for layer in self.layers if layer.is_initialized for t in (layer.keys, layer.values)]
@@ -264,6 +271,8 @@ def _slot_attention(
     for name in ("softcap", "sliding_window", "s_aux", "position_bias"):
         if given.get(name) is not None:
             raise UnsupportedModelError(f"its attention uses {name}")
+    if attention_mask is not None:  # `_slot_mask` makes none
+        raise UnsupportedModelError("it makes an attention mask of its own")
     if plan.layer is None:
         raise UnsupportedModelError("its attention does not use the cache that it is given")
     return _attend(plan, query, given.get("scaling")), None

@@ -59,6 +59,7 @@ class Tandem:
         self.tables = [Tables(agent) for agent in self.agents]
         self.rows = Rows(rows, limit)
         self.rows.first = np.zeros((len(self.agents), rows), dtype=np.int64)
+        self.rows.last = np.full((len(self.agents), rows), NOTHING, dtype=np.int64)
         self.seated = np.zeros((len(self.agents), rows), dtype=bool)
         """[models, rows]: does this model sit in this row, with tokens that it can take as they are."""
         self.costs = np.array([float(agent.model.num_parameters()) for agent in self.agents])
@@ -76,6 +77,7 @@ class Tandem:
 
     def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
         """Plays the jobs; episodes come as they end. A job that is None means: none now, ask again later."""
+        self.rows.clear()  # of an earlier call that was left half-way
         waiting = iter(jobs)
         more = True
         while True:
@@ -147,6 +149,7 @@ class Tandem:
         rows, forward = self.rows, self.forwards[number]
         may = self.seated[number] & rows.active & (rows.author != number) & (rows.guess == NOTHING)
         may &= (forward.length > forward.cached) & (forward.length < self.agents[number].context)
+        may &= rows.next <= rows.last[number]  # who never writes again need not know the text
         return np.flatnonzero(may)
 
     def _call(self, number: int) -> list[Episode]:
@@ -201,7 +204,9 @@ class Tandem:
             openers,
         )
         drawn = draw(event, self.agents[number], self.tables[number], wanted)
-        done = [self._fail(int(row), number) for row in here[real & drawn.broken]]
+        # Where a guess was swallowed, perhaps only the guess gives no numbers: such a row draws again, without it.
+        spoilt = real & drawn.broken & (False if guesses is None else guesses != NOTHING)
+        done = [self._fail(int(row), number) for row in here[real & drawn.broken & ~spoilt]]
         real &= ~drawn.broken
         over = real & drawn.over
         spare = np.where(over, rows.spare[here], NOTHING)
@@ -212,6 +217,9 @@ class Tandem:
             came_true = real & (guesses == tokens) & (guesses != NOTHING)
             wrong = (guesses != NOTHING) & ~came_true
             self.forwards[number].void(here[wrong])
+            for row in here[spoilt]:
+                rows.guess[row] = NOTHING
+                self.forwards[number].clean(int(row))
         if (free := ~real & ~drawn.broken).any():
             self._guess(number, here[free], drawn, free)
         spare_logprobs = rows.spare_logprob[here[helped]]
@@ -228,7 +236,8 @@ class Tandem:
         """Notes what a model would have drawn in rows that are not its own: with the same uniforms: often rightly."""
         rows = self.rows
         spares = drawn.spares[free]
-        rows.spare[here], rows.spare_logprob[here] = spares, drawn.spare_logprobs[free]
+        rows.spare_logprob[here] = drawn.spare_logprobs[free]
+        rows.spare[here] = spares = np.where(np.isnan(rows.spare_logprob[here]), NOTHING, spares)
         # Where it finds the unit over and is itself the next, what comes is what it opens with.
         guess = np.where(drawn.over[free] & (spares != NOTHING), spares, drawn.tokens[free])
         # After an end there is nothing to swallow.
@@ -263,6 +272,8 @@ class Tandem:
                 forward.append(mine[there], tokens[there])
         limit = rows.position[mine] >= self.limit
         full = ~limit & (self.forwards[number].length[mine] >= self.agents[number].context)
+        # Under a plain rule a turn that is over is over, in a full view too: the author of the next unit may have room.
+        full &= ~(rows.plain[mine] & tables.forced[lines] & (rows.authors[mine, rows.next[mine]] != number))
         if limit.any() or full.any():
             done += [self._finish(int(row), "limit") for row in mine[limit]]
             done += [self._finish(int(row), "context") for row in mine[full]]
@@ -300,16 +311,32 @@ class Tandem:
         seat, now = sitting.seats[number], int(self.rows.position[row])
         if sitting.read[number] == now and len(seat.ids) <= self.forwards[number].length[row] and not seat.unread:
             return
-        for span in self._spans(row, now, sitting.read[number]):
-            if span.author == self.names[number]:
-                seat.take_in()
-                seat.ids += span.token_ids or ()
-            else:
-                seat.read(span)
-        sitting.read[number] = now
+        self._read(number, row, now)
         ids = seat.take_in()
         forward = self.forwards[number]
         forward.extend(row, ids[int(forward.length[row]) :])
+
+    def _read(self, number: int, row: int, until: int) -> None:
+        """Where tokens differ: the seat takes note of what was written up to a position, as in the reference loop."""
+        sitting = self.rows.sitting[row]
+        assert sitting is not None
+        seat = sitting.seats[number]
+        for span in self._spans(row, until, sitting.read[number]):
+            if span.author == self.names[number]:
+                seat.take_in()
+                seat.ids += (span.token_ids or ())[: span.written]
+            else:
+                seat.read(span)
+        sitting.read[number] = until
+
+    def _read_out(self, row: int, until: int) -> Sitting:
+        """Where tokens differ, everybody has read to the end: what a tokeniser could not spell counts in its record."""
+        sitting = self.rows.sitting[row]
+        assert sitting is not None
+        for number in sitting.seats:
+            if not sitting.alike and sitting.read[number] < until:
+                self._read(number, row, until)
+        return sitting
 
     def _spans(self, row: int, until: int, since: int | None = None) -> list[Span]:
         vocabularies = [agent.vocabulary for agent in self.agents]
@@ -317,15 +344,13 @@ class Tandem:
 
     def _fail(self, row: int, number: int) -> Episode:
         """The model's logits are not numbers: the episode keeps what came before this turn."""
+        sitting = self._read_out(row, int(self.rows.turn[row]))
         spans = self._spans(row, int(self.rows.turn[row]))
-        sitting = self.rows.sitting[row]
-        assert sitting is not None
         why = f"{self.names[number]}: its logits are not numbers (NaN or all -inf)"
         return self._episode(row, Played([*sitting.job.prefix, *spans], "error", why))
 
     def _finish(self, row: int, ended: str) -> Episode:
-        sitting = self.rows.sitting[row]
-        assert sitting is not None
+        sitting = self._read_out(row, int(self.rows.position[row]))
         spans = self._spans(row, int(self.rows.position[row]))
         return self._episode(row, Played([*sitting.job.prefix, *spans], ended))
 
