@@ -30,6 +30,8 @@ class Stream(IntEnum):
     """The next author's draw among what opens a unit; index = tokens written before it in the episode."""
     PROBLEM = 3
     """Numbers that make up a generated problem; index = order of use."""
+    PAIR = 4
+    """In training: which of several pairs writes an episode; index 0."""
 
 
 def stable_key(*parts: object) -> int:

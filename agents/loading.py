@@ -53,7 +53,7 @@ def load_language_model(
     known: dict[str, Any] = {"local_files_only": Path(where).is_dir(), "trust_remote_code": trust_remote_code}
     if revision:
         known["revision"] = revision
-    with _quiet(), _one_line(said):
+    with quiet(), _one_line(said):
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
         tokenizer = AutoTokenizer.from_pretrained(where, **known)
@@ -79,7 +79,7 @@ def load_language_model(
 
 
 @contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """What is wrong with a model is said once, in the error; a bar for loading it would be most of what a log shows."""
     from transformers.utils import logging as library_log
 

@@ -121,7 +121,7 @@ def load_defaults(path: Path) -> RunConfig:
             fail(f"--config {path}: there is no field {name!r}; see --help for the fields")
         if name == "agents":
             try:
-                config.agents = defined_agents([], _agent_tables(value))
+                config.agents = defined_agents([], agent_tables(value))
             except AgentError as error:
                 fail(f"--config {path}: {error}")
             continue
@@ -138,7 +138,7 @@ def load_defaults(path: Path) -> RunConfig:
     return config
 
 
-def _agent_tables(tables: Any) -> dict[str, dict[str, Any]]:
+def agent_tables(tables: Any) -> dict[str, dict[str, Any]]:
     """The tables [agents.NAME], each value of the type that it must have. Raises AgentError."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
         raise AgentError('agents must be tables: [agents.NAME] and under it address = "..."')
@@ -182,7 +182,7 @@ def resolved(config: RunConfig) -> RunConfig:
         defined = defined_agents(config.agent, {name: asdict(table) for name, table in config.agents.items()})
         agents = {name: resolve(name, defined) for name in names}
         for name, agent in agents.items():
-            _check_agent(name, agent)
+            check_agent(name, agent)
         if config.agent and not any(text.partition("=")[0] in names for text in config.agent):
             fail(f"--agent {config.agent[0]}: does not sit down; add its name to --pair {config.pair}")
         policy = parse(config.handoff) if config.handoff else default_policy(len(names))
@@ -196,15 +196,15 @@ def resolved(config: RunConfig) -> RunConfig:
             fail(f"--temperature must be 0 (greedy) or more, not {config.temperature}")
         for agent in agents.values():
             agent.temperature = config.temperature
-    _place(config, agents)
+    place(config.device, config.dtype, agents)
     values = {**vars(config), "agents": agents, "handoff": str(policy)}
     return RunConfig(**values)
 
 
-def _place(config: RunConfig, agents: dict[str, AgentConfig]) -> None:
+def place(device: str, dtype: str, agents: dict[str, AgentConfig]) -> None:
     """Gives --device and --dtype to the models whose tables leave them open. Raises UserError."""
-    for flag, allowed in (("device", DEVICE.fullmatch), ("dtype", DTYPES.__contains__)):
-        if not (value := getattr(config, flag)):
+    for flag, value, allowed in (("device", device, DEVICE.fullmatch), ("dtype", dtype, DTYPES.__contains__)):
+        if not value:
             continue
         if not allowed(value):
             fail(
@@ -216,7 +216,7 @@ def _place(config: RunConfig, agents: dict[str, AgentConfig]) -> None:
                 setattr(agent, flag, value)
 
 
-def _check_agent(name: str, agent: AgentConfig) -> None:
+def check_agent(name: str, agent: AgentConfig) -> None:
     """Raises UserError for numbers, prompts and folders that no agent can have."""
     if agent.address.startswith("script:"):
         return

@@ -219,7 +219,7 @@ def load_agents(config: RunConfig) -> dict[str, Agent]:
         fail(
             f"--pair {config.pair}: one person sits at a terminal" + ("" if people > 1 else ", and there is none here")
         )
-    _settle_threads(agents)
+    settle_threads(agents)
     return agents
 
 
@@ -227,7 +227,7 @@ def _is_person(agent: Agent) -> bool:
     return getattr(agent, "one_at_a_time", False)
 
 
-def _settle_threads(agents: Mapping[str, Agent]) -> None:
+def settle_threads(agents: Mapping[str, Agent]) -> None:
     """One thread for small models, unless OMP_NUM_THREADS says otherwise.
 
     At this size threads cost more than they give, and on a busy machine most of their time is waiting for each other.

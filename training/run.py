@@ -1,0 +1,192 @@
+"""``python -m training.run``: trains the senior on what the Arena plays; stored, resumable, measured along the way.
+
+Also under ``accelerate launch -m training.run``: every process plays and differentiates its share.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arena.command import INTERRUPTED, fail, guarded, leave, parse_options
+from arena.terminal import say, visible
+from training.config import TrainConfig, saved
+
+if TYPE_CHECKING:
+    from arena.tasks import Task
+    from training.world import World
+
+
+def main(given: TrainConfig) -> int:
+    """Runs a configuration; returns the exit code. Raises UserError for what the user can mend."""
+    from arena.lines import StoreError
+    from arena.store import refuse
+    from training.settle import load_task_of, settled
+
+    config = settled(given)
+    if config.dry_run:
+        import tomli_w
+
+        print(tomli_w.dumps(saved(config)), end="")
+        return 0
+    task = load_task_of(config)
+    folder = config.out or _new_folder(config)
+    try:
+        refuse(folder, saved(config), resume=config.resume)
+    except StoreError as error:
+        fail(str(error))
+    from training.world import World
+
+    world = World()
+    try:
+        return _train(config, task, world.from_main(folder), world)
+    finally:
+        world.close()
+
+
+def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
+    from agents.contract import AgentError
+    from arena.episode import EpisodeError
+    from arena.grading import Grader, GraderError
+    from arena.lines import StoreError
+    from arena.run import settle_threads
+    from arena.torch_engine.engine import TorchEngine
+    from training import checkpoint
+    from training.checkpoint import CheckpointError
+    from training.records import Records
+    from training.rollouts import TrainingError
+    from training.senior import make_trainable
+    from training.settle import freeze, load_agents_of
+    from training.trackers import Tracked
+    from training.trainer import Trainer
+
+    if world.device is not None and config.device in ("", "auto"):
+        for agent in config.agents.values():
+            agent.device = str(world.device) if agent.device == "auto" else agent.device
+    agents = load_agents_of(config)
+    settle_threads(agents)
+    freeze(agents, config.senior)
+    senior = make_trainable(agents[config.senior], config.senior, config.agents[config.senior], config)
+    rows = config.rollouts.batch_size or config.rollouts.problems * config.rollouts.samples
+    rows = max(1, -(-rows // world.size))
+    last = checkpoint.last_of(folder / "checkpoints") if config.resume else None
+    records: Records | None = None
+    try:
+        engine = TorchEngine(agents, seed=config.seed, limit=config.rollouts.limit, batch_size=rows)
+        with Grader() as grader:
+            trainer = Trainer(config, task, agents, senior, engine, grader, world)
+            sizes = checkpoint.sizes_of(last) if last else {}
+            if world.main:
+                records = Records(folder, saved(config), resume=config.resume, sizes=sizes)
+            try:
+                if last:
+                    trainer.restore(last)
+                world.wait()
+                with Tracked(_screen(config, world), config, folder, world) as show:
+                    trainer.run(folder, records, show)
+                summary = trainer.finish(folder, records)
+            finally:
+                if records:
+                    records.__exit__(None, None, None)
+    except KeyboardInterrupt:
+        if world.main:
+            _say_how_to_go_on(folder)
+        return INTERRUPTED
+    except (StoreError, CheckpointError) as error:
+        fail(str(error))
+    except (TrainingError, AgentError, GraderError, EpisodeError, OSError) as error:
+        return _stopped(error, folder, world)
+    except RuntimeError as error:
+        if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error):
+            why = "out of memory; give --set optimiser.micro_tokens or --set rollouts.batch_size a smaller number"
+            return _stopped(why, folder, world)
+        raise
+    if world.main:
+        _sum_up(config, folder, summary)
+    return 0
+
+
+def _stopped(error: object, folder: Path, world: World) -> int:
+    """A run that cannot go on: one line, and what is left of it. Returns the exit code."""
+    from training import checkpoint
+
+    last = checkpoint.last_of(folder / "checkpoints")
+    left = f"the last checkpoint is {last}" if last else "there is no checkpoint yet"
+    why = error.strerror or error if isinstance(error, OSError) else error
+    if world.main or world.size > 1:
+        say(visible(f"error: {' '.join(str(why).split())}; {left}"), sys.stderr)
+    return 1
+
+
+def _screen(config: TrainConfig, world: World) -> Any:
+    from training.show import Lines, Live, Silent
+
+    if not world.main:
+        return Silent()
+    return Live(config.senior) if sys.stderr.isatty() else Lines(config.senior)
+
+
+def _new_folder(config: TrainConfig) -> Path:
+    """runs/RECIPE-1, -2, ...: the first that is free."""
+    if config.resume:
+        fail("--resume: name the run to go on with by --out")
+    stem = re.sub(r"[^\w-]", "_", "-".join(filter(None, [Path(config.recipe or "training").stem, config.control])))
+    number = 1
+    while (folder := Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return folder
+
+
+def _sum_up(config: TrainConfig, folder: Path, summary: Mapping[str, Any]) -> None:
+    if config.json:
+        say(json.dumps(summary, indent=2, ensure_ascii=False))
+        return
+    for split in ("held_out", "test"):
+        for condition, found in (summary.get(split) or {}).items():
+            low, high = found["accuracy_ci95"]
+            say(
+                f"{split.replace('_', '-'):9}{condition:14} accuracy {found['accuracy']:.3f} [{low:.3f}, {high:.3f}]  "
+                f"jargon {found['jargon_rate']:.3f}  cut off {found['cut_off']:.3f}  "
+                f"{found['tokens_per_episode']:.0f} tokens  n {found['episodes']}"
+            )
+    say(f"{summary['steps']} steps in {summary['seconds']:.0f} s; stored in {visible(str(folder))}")
+
+
+def _say_how_to_go_on(folder: Path) -> None:
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    command = [python, "-m", "training.run", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
+    say(f"\nstopped. To go on from the last checkpoint: {shlex.join(command)}", sys.stderr)
+
+
+def cli(argv: list[str] | None = None) -> int:
+    """The command line: flags over ``--config`` over the recipe."""
+    argv = sys.argv[1:] if argv is None else argv
+
+    def act() -> int:
+        from training.settle import defaults
+
+        path = _told(argv, "--config")
+        default = defaults(_told(argv, "--recipe"), _told(argv, "--control"), Path(path) if path else None)
+        return main(parse_options(TrainConfig, argv, default=default, prog="python -m training.run"))
+
+    return guarded(act)
+
+
+def _told(argv: list[str], flag: str) -> str:
+    """What a flag was given, or nothing."""
+    for number, word in enumerate(argv):
+        if word == flag and number + 1 < len(argv):
+            return argv[number + 1]
+        if word.startswith(f"{flag}="):
+            return word.partition("=")[2]
+    return ""
+
+
+if __name__ == "__main__":
+    leave(cli())

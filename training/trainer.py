@@ -1,0 +1,318 @@
+"""The loop: play, grade, weigh, differentiate, update; measure on held-out problems; keep what is needed to go on.
+
+How it departs from a textbook's loop: rollouts are written by several authors, and only the factors of the senior (and,
+with j > 0, those of others as the senior would have made them) are in the loss; there is no critic, and the policy that
+wrote is the policy that is updated, so old log-probs matter only where a step has several updates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from agents.contract import Agent
+from agents.language_model import LanguageModel
+from arena.grading import Grader
+from arena.jobs import Engine
+from arena.measures import tally
+from arena.policy import parse
+from arena.tasks import Task
+from training import checkpoint
+from training.clock import Clock
+from training.config import TrainConfig
+from training.evaluate import CUT_OFF, Evaluator, figure, figures
+from training.loss import Loss, Sample, Watch, micro_batches, mismatch, own_factors, sample_of
+from training.objectives import ObjectiveError, make_objective
+from training.optimiser import Optimiser
+from training.records import Records
+from training.rollouts import Rollout, Rollouts, TrainingError
+from training.senior import base_of, refresh, training_mode
+from training.world import World
+
+
+def _size(sample: Sample) -> int:
+    return len(sample.view.factors)
+
+
+class Show(Protocol):
+    """What is told about a run while it goes on."""
+
+    def began(self, step: int, steps: int) -> None: ...
+    def stepped(self, line: Mapping[str, Any]) -> None: ...
+
+
+class Trainer:
+    """Trains the senior among ``agents``. Everything that may go wrong with a run is a TrainingError."""
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        task: Task,
+        agents: Mapping[str, Agent],
+        senior: LanguageModel,
+        engine: Engine,
+        grader: Grader,
+        world: World,
+    ):
+        self.config, self.senior, self.world = config, senior, world
+        self.objective = make_objective(config.objective)
+        self.rollouts = Rollouts(config, task, agents, engine, grader, world)
+        self.evaluator = Evaluator(config, task, agents, engine, grader, world)
+        self.vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
+        rule = parse(config.handoff).rule
+        self.loss = Loss(senior, rule, self.objective, config.loss, base_of(senior, config))
+        updates = config.steps * config.optimiser.mini_batches * config.optimiser.epochs
+        self.optimiser = Optimiser(senior.model, config.optimiser, updates)
+        self.step = 0
+        """Steps that are done."""
+        self.best: tuple[float, int] | None = None
+        """The best held-out figure, and after which step."""
+        self.held_out: dict[str, Any] = {}
+        """The last evaluation's figures."""
+        self.seconds = 0.0
+        self.tokens = 0
+        self.clock = Clock()
+
+    def run(self, folder: Path, records: Records | None, show: Show, *, until: int | None = None) -> None:
+        """Goes on to the last step (or to ``until``). ``records`` is None in all processes but the first."""
+        config = self.config
+        place = folder / "checkpoints"
+        show.began(self.step, config.steps)
+        if self.step == 0:
+            found = self._evaluate(records)
+            line: dict[str, Any] = {"step": 0, "held_out": found, "seconds": self.clock.taken()}
+            self._note(records, show, line)
+        while self.step < (config.steps if until is None else until):
+            line = self._step(records)
+            if self._due(config.evaluation.every) or config.steps - self.step < config.evaluation.last:
+                line["held_out"] = self._evaluate(records)
+            line["seconds"] = self.clock.taken()
+            self.seconds += sum(line["seconds"].values())
+            better = "held_out" in line and self._better(line["held_out"])
+            self._note(records, show, line)
+            if self._due(config.checkpoints.every) or better:
+                with self.clock.on("checkpoint"):
+                    self._save(place, records, better)
+
+    def _due(self, every: int) -> bool:
+        return self.step == self.config.steps or (every > 0 and self.step % every == 0)
+
+    def _step(self, records: Records | None) -> dict[str, Any]:
+        """One round of rollouts and updates; its line of metrics, without the time that it took."""
+        with self.clock.on("rollout"):
+            played = self.rollouts.play(self.step)
+        with self.clock.on("share"):
+            # Where others' factors are in the loss, too, only the views know how many those are in the senior's tokens.
+            read = [self._sample(r) for r in played] if self.objective.others else None
+            counts = [own_factors(r.acted, self.config.senior) for r in played] if read is None else map(_size, read)
+            everybody = self.world.gathered(
+                (r.group, r.correct, count) for r, count in zip(played, counts, strict=True)
+            )
+            stored = (
+                self.world.gathered(r.episode for r in played) if self.world.size > 1 else [r.episode for r in played]
+            )
+        with self.clock.on("store"):
+            if records and self.config.log.rollouts:
+                records.rollouts(stored)
+        with self.clock.on("update"):
+            line = self._update(played, read, everybody)
+            self.senior.model.zero_grad(set_to_none=True)
+            refresh(self.senior)
+        self.step += 1
+        one = tally(stored)
+        whole = next(iter(one.values())) if len(one) == 1 else None
+        endings = Counter(episode.ended for episode in stored)
+        tokens = sum(len(span.token_ids or ()) for episode in stored for span in episode.spans)
+        self.tokens += tokens
+        correct = sum((e.grade or {}).get("verdict") == "correct" for e in stored)
+        return {
+            "step": self.step,
+            "episodes": len(stored),
+            "accuracy": round(correct / len(stored), 4),
+            "unreadable": sum((e.grade or {}).get("verdict") == "unreadable" for e in stored),
+            "cut_off": sum(endings[kind] for kind in CUT_OFF),
+            "jargon_rate": None if whole is None else whole.summary()["jargon_rate"],
+            "accuracy_by_difficulty": None if whole is None else whole.summary()["accuracy_by_difficulty"],
+            "tokens": tokens,
+            "p": stored[0].p,
+            **line,
+        }
+
+    def _update(
+        self, played: Sequence[Rollout], read: Sequence[Sample] | None, everybody: Sequence[tuple[int, bool, int]]
+    ) -> dict[str, Any]:
+        """The updates of a step. ``everybody`` has (group, correct, factors in the loss) of all processes' rollouts.
+
+        Raises TrainingError before the weights are touched by what is no number.
+        """
+        config = self.config.optimiser
+        groups = np.array([group for group, _, _ in everybody], dtype=np.int64)
+        correct = np.array([right for _, right, _ in everybody], dtype=np.bool_)
+        factors = np.array([count for _, _, count in everybody], dtype=np.int64)
+        self._check_groups(groups)
+        advantages = self._advantages(correct, groups)
+        parts = groups * config.mini_batches // self.config.rollouts.problems
+        at = np.cumsum([0, *(self._shares())])[self.world.rank]
+        mine: list[tuple[Sample, int]] = []
+        for n, (rollout, advantage) in enumerate(zip(played, advantages[at : at + len(played)], strict=True)):
+            if advantage != 0 or self.loss.reads_all:
+                sample = read[n] if read else self._sample(rollout)
+                sample.advantage = float(advantage)
+                mine.append((sample, int(parts[at + n])))
+        several = config.mini_batches * config.epochs > 1
+        with training_mode(self.senior, self.config):
+            if several:
+                self.loss.remember([sample for sample, _ in mine], config.micro_tokens)
+            watch, norms = Watch(), []
+            for epoch in range(config.epochs):
+                for part in range(config.mini_batches):
+                    inside = parts == part
+                    divisor = self.objective.divisor(
+                        int(inside.sum()), int(factors[inside].sum()), self.config.rollouts.limit
+                    )
+                    samples = [sample for sample, its in mine if its == part]
+                    norms.append(self._one_update(samples, divisor, watch, first=epoch == part == 0))
+        return {
+            "loss": round(sum(self.world.gathered([watch.loss])) / len(norms), 6),
+            "grad_norm": round(float(np.mean(norms)), 6),
+            "learning_rate": self.optimiser.rate(),
+            "in_loss": int((advantages != 0).sum()),
+            "factors": sum(self.world.gathered([watch.factors])),
+            "clipped": round(sum(self.world.gathered([watch.clipped])) / max(1, int(factors.sum())), 6),
+            "mismatch": mismatch(self.world.gathered(watch.gaps)),
+            **({"kl_base": watch.kl_base} if self.config.loss.kl_base else {}),
+            **({"kl_junior": watch.kl_junior} if self.config.loss.kl_junior else {}),
+        }
+
+    def _shares(self) -> list[int]:
+        count = self.config.rollouts.problems * self.config.rollouts.samples
+        return [len(range(rank, count, self.world.size)) for rank in range(self.world.size)]
+
+    def _check_groups(self, groups: np.ndarray) -> None:
+        """Raises TrainingError where a problem lacks a sample."""
+        config = self.config.rollouts
+        counts = np.bincount(groups, minlength=config.problems)
+        if len(counts) != config.problems or (counts != config.samples).any():
+            short = int(np.argmax(counts != config.samples))
+            raise TrainingError(
+                f"step {self.step + 1}: problem {short} of {config.problems} has {counts[short]} rollouts, "
+                f"not {config.samples}; nothing was trained on them"
+            )
+
+    def _advantages(self, correct: np.ndarray, groups: np.ndarray) -> np.ndarray:
+        """Raises TrainingError for an objective that gives something else than a number for each episode."""
+        try:
+            found = np.asarray(self.objective.advantages(correct, groups), dtype=np.float64)
+        except ObjectiveError as error:
+            raise TrainingError(f"step {self.step + 1}: {error}") from None
+        if found.shape != correct.shape:
+            raise TrainingError(
+                f"step {self.step + 1}: the objective gave {found.shape} advantages for {len(correct)} episodes"
+            )
+        if not np.isfinite(found).all():
+            raise TrainingError(f"step {self.step + 1}: the objective gave an advantage that is not a number")
+        return found
+
+    def _sample(self, rollout: Rollout) -> Sample:
+        others = self.loss.reads_others
+        try:
+            return sample_of(self.senior, self.config.senior, rollout.acted, self.vocabularies, others=others)
+        except ValueError as error:
+            raise TrainingError(f"rollout {rollout.acted.id}: {error}") from None
+
+    def _one_update(self, samples: Sequence[Sample], divisor: float, watch: Watch, *, first: bool) -> float:
+        """Accumulates the gradients of a mini-batch and steps; the norm that they had."""
+        for batch in micro_batches(samples, self.config.optimiser.micro_tokens):
+            self.loss.backward(batch, divisor, watch, gaps=first)
+        self.world.sum_gradients(self.optimiser.weights)
+        norm = self.optimiser.norm()
+        if not math.isfinite(norm) or not math.isfinite(watch.loss):
+            self.optimiser.forget()
+            raise TrainingError(
+                f"step {self.step + 1}: the {'gradient' if math.isfinite(watch.loss) else 'loss'} is not a number; "
+                "try a lower --set optimiser.learning_rate"
+            )
+        self.optimiser.step(norm)
+        return norm
+
+    def _evaluate(self, records: Records | None) -> dict[str, Any]:
+        """Figures on the held-out split; the partners' own only before the first step."""
+        count = self.config.evaluation.problems
+        if not count:
+            return {}
+        with self.clock.on("evaluate"):
+            episodes = self.evaluator.evaluate("held-out", count, self.step, partners=self.step == 0)
+            if records:
+                records.validation(episodes)
+            self.held_out = figures(episodes)
+        return self.held_out
+
+    def _better(self, found: Mapping[str, Any]) -> bool:
+        """Whether this is the best so far; of equal ones the later."""
+        if not found:
+            return False
+        value = figure(found, self.config.evaluation.best)
+        if self.best is not None and value < self.best[0]:
+            return False
+        self.best = (value, self.step)
+        return True
+
+    def _note(self, records: Records | None, show: Show, line: dict[str, Any]) -> None:
+        if records:
+            records.metrics(line)
+        show.stepped(line)
+
+    def _save(self, place: Path, records: Records | None, better: bool) -> None:
+        """Writes a checkpoint, by the first process; the others wait."""
+        if records:
+            state = {
+                "best": self.best,
+                "sizes": records.sizes(),
+                "held_out": self.held_out,
+                "spent_seconds": self.seconds,
+                "tokens": self.tokens,
+            }
+            try:
+                written = checkpoint.write(place, self.step, self.senior, self.optimiser, state)
+                if better:
+                    checkpoint.point(place, "best", written)
+                checkpoint.prune(place, self.config.checkpoints.keep)
+            except OSError as error:
+                last = checkpoint.last_of(place)
+                kept = f"; the last good one is {last}" if last else ""
+                raise TrainingError(f"{place}: the checkpoint could not be written: {error}{kept}") from None
+        self.world.wait()
+
+    def finish(self, folder: Path, records: Records | None) -> dict[str, Any]:
+        """After the last step: the test split, if it was asked for, and the summary."""
+        config, found = self.config, {}
+        if config.evaluation.test:
+            with self.clock.on("test"):
+                episodes = self.evaluator.evaluate("test", config.evaluation.test, self.step, partners=True)
+                found = figures(episodes)
+                if records:
+                    records.test(episodes)
+        summary = {
+            "steps": self.step,
+            "best": None if self.best is None else {"step": self.best[1], config.evaluation.best: self.best[0]},
+            "held_out": self.held_out,
+            "test": found,
+            "tokens": self.tokens,
+            "seconds": round(self.seconds, 2),
+        }
+        if records:
+            records.finish(summary)
+        return summary
+
+    def restore(self, place: Path) -> None:
+        """Goes back to a checkpoint. Raises CheckpointError."""
+        state = checkpoint.read(place, self.senior, self.optimiser)
+        refresh(self.senior)
+        self.step, self.held_out = state["step"], state["held_out"]
+        self.best = None if state["best"] is None else (state["best"][0], state["best"][1])
+        self.seconds, self.tokens = state["spent_seconds"], state["tokens"]
