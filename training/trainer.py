@@ -7,36 +7,26 @@ wrote is the policy that is updated, so old log-probs matter only where a step h
 
 from __future__ import annotations
 
-import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
-
-import numpy as np
 
 from agents.contract import Agent
 from agents.language_model import LanguageModel
 from arena.grading import Grader
 from arena.jobs import Engine
 from arena.measures import tally
-from arena.policy import parse
 from arena.tasks import Task
 from training import checkpoint
 from training.clock import Clock
 from training.config import TrainConfig
 from training.evaluate import CUT_OFF, Evaluator, figure, figures
-from training.loss import Loss, Sample, Watch, micro_batches, mismatch, own_factors, sample_of
-from training.objectives import ObjectiveError, make_objective
-from training.optimiser import Optimiser
+from training.learner import Learner
 from training.records import Records
-from training.rollouts import Rollout, Rollouts, TrainingError
-from training.senior import base_of, refresh, training_mode
+from training.rollouts import Rollouts, TrainingError
+from training.senior import refresh
 from training.world import World
-
-
-def _size(sample: Sample) -> int:
-    return len(sample.view.factors)
 
 
 class Show(Protocol):
@@ -60,14 +50,10 @@ class Trainer:
         world: World,
     ):
         self.config, self.senior, self.world = config, senior, world
-        self.objective = make_objective(config.objective)
         self.rollouts = Rollouts(config, task, agents, engine, grader, world)
         self.evaluator = Evaluator(config, task, agents, engine, grader, world)
-        self.vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
-        rule = parse(config.handoff).rule
-        self.loss = Loss(senior, rule, self.objective, config.loss, base_of(senior, config))
-        updates = config.steps * config.optimiser.mini_batches * config.optimiser.epochs
-        self.optimiser = Optimiser(senior.model, config.optimiser, updates)
+        vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
+        self.learner = Learner(config, senior, vocabularies, world)
         self.step = 0
         """Steps that are done."""
         self.best: tuple[float, int] | None = None
@@ -106,23 +92,15 @@ class Trainer:
         """One round of rollouts and updates; its line of metrics, without the time that it took."""
         with self.clock.on("rollout"):
             played = self.rollouts.play(self.step)
-        with self.clock.on("share"):
-            # Where others' factors are in the loss, too, only the views know how many those are in the senior's tokens.
-            read = [self._sample(r) for r in played] if self.objective.others else None
-            counts = [own_factors(r.acted, self.config.senior) for r in played] if read is None else map(_size, read)
-            everybody = self.world.gathered(
-                (r.group, r.correct, count) for r, count in zip(played, counts, strict=True)
-            )
-            stored = (
-                self.world.gathered(r.episode for r in played) if self.world.size > 1 else [r.episode for r in played]
-            )
         with self.clock.on("store"):
+            stored = self.world.gathered(rollout.episode for rollout in played)
             if records and self.config.log.rollouts:
                 records.rollouts(stored)
         with self.clock.on("update"):
-            line = self._update(played, read, everybody)
-            self.senior.model.zero_grad(set_to_none=True)
-            refresh(self.senior)
+            try:
+                line = self.learner.update(played)
+            except TrainingError as error:
+                raise TrainingError(f"step {self.step + 1}: {error}") from None
         self.step += 1
         one = tally(stored)
         whole = next(iter(one.values())) if len(one) == 1 else None
@@ -142,103 +120,6 @@ class Trainer:
             "p": stored[0].p,
             **line,
         }
-
-    def _update(
-        self, played: Sequence[Rollout], read: Sequence[Sample] | None, everybody: Sequence[tuple[int, bool, int]]
-    ) -> dict[str, Any]:
-        """The updates of a step. ``everybody`` has (group, correct, factors in the loss) of all processes' rollouts.
-
-        Raises TrainingError before the weights are touched by what is no number.
-        """
-        config = self.config.optimiser
-        groups = np.array([group for group, _, _ in everybody], dtype=np.int64)
-        correct = np.array([right for _, right, _ in everybody], dtype=np.bool_)
-        factors = np.array([count for _, _, count in everybody], dtype=np.int64)
-        self._check_groups(groups)
-        advantages = self._advantages(correct, groups)
-        parts = groups * config.mini_batches // self.config.rollouts.problems
-        at = np.cumsum([0, *(self._shares())])[self.world.rank]
-        mine: list[tuple[Sample, int]] = []
-        for n, (rollout, advantage) in enumerate(zip(played, advantages[at : at + len(played)], strict=True)):
-            if advantage != 0 or self.loss.reads_all:
-                sample = read[n] if read else self._sample(rollout)
-                sample.advantage = float(advantage)
-                mine.append((sample, int(parts[at + n])))
-        several = config.mini_batches * config.epochs > 1
-        with training_mode(self.senior, self.config):
-            if several:
-                self.loss.remember([sample for sample, _ in mine], config.micro_tokens)
-            watch, norms = Watch(), []
-            for epoch in range(config.epochs):
-                for part in range(config.mini_batches):
-                    inside = parts == part
-                    divisor = self.objective.divisor(
-                        int(inside.sum()), int(factors[inside].sum()), self.config.rollouts.limit
-                    )
-                    samples = [sample for sample, its in mine if its == part]
-                    norms.append(self._one_update(samples, divisor, watch, first=epoch == part == 0))
-        return {
-            "loss": round(sum(self.world.gathered([watch.loss])) / len(norms), 6),
-            "grad_norm": round(float(np.mean(norms)), 6),
-            "learning_rate": self.optimiser.rate(),
-            "in_loss": int((advantages != 0).sum()),
-            "factors": sum(self.world.gathered([watch.factors])),
-            "clipped": round(sum(self.world.gathered([watch.clipped])) / max(1, int(factors.sum())), 6),
-            "mismatch": mismatch(self.world.gathered(watch.gaps)),
-            **({"kl_base": watch.kl_base} if self.config.loss.kl_base else {}),
-            **({"kl_junior": watch.kl_junior} if self.config.loss.kl_junior else {}),
-        }
-
-    def _shares(self) -> list[int]:
-        count = self.config.rollouts.problems * self.config.rollouts.samples
-        return [len(range(rank, count, self.world.size)) for rank in range(self.world.size)]
-
-    def _check_groups(self, groups: np.ndarray) -> None:
-        """Raises TrainingError where a problem lacks a sample."""
-        config = self.config.rollouts
-        counts = np.bincount(groups, minlength=config.problems)
-        if len(counts) != config.problems or (counts != config.samples).any():
-            short = int(np.argmax(counts != config.samples))
-            raise TrainingError(
-                f"step {self.step + 1}: problem {short} of {config.problems} has {counts[short]} rollouts, "
-                f"not {config.samples}; nothing was trained on them"
-            )
-
-    def _advantages(self, correct: np.ndarray, groups: np.ndarray) -> np.ndarray:
-        """Raises TrainingError for an objective that gives something else than a number for each episode."""
-        try:
-            found = np.asarray(self.objective.advantages(correct, groups), dtype=np.float64)
-        except ObjectiveError as error:
-            raise TrainingError(f"step {self.step + 1}: {error}") from None
-        if found.shape != correct.shape:
-            raise TrainingError(
-                f"step {self.step + 1}: the objective gave {found.shape} advantages for {len(correct)} episodes"
-            )
-        if not np.isfinite(found).all():
-            raise TrainingError(f"step {self.step + 1}: the objective gave an advantage that is not a number")
-        return found
-
-    def _sample(self, rollout: Rollout) -> Sample:
-        others = self.loss.reads_others
-        try:
-            return sample_of(self.senior, self.config.senior, rollout.acted, self.vocabularies, others=others)
-        except ValueError as error:
-            raise TrainingError(f"rollout {rollout.acted.id}: {error}") from None
-
-    def _one_update(self, samples: Sequence[Sample], divisor: float, watch: Watch, *, first: bool) -> float:
-        """Accumulates the gradients of a mini-batch and steps; the norm that they had."""
-        for batch in micro_batches(samples, self.config.optimiser.micro_tokens):
-            self.loss.backward(batch, divisor, watch, gaps=first)
-        self.world.sum_gradients(self.optimiser.weights)
-        norm = self.optimiser.norm()
-        if not math.isfinite(norm) or not math.isfinite(watch.loss):
-            self.optimiser.forget()
-            raise TrainingError(
-                f"step {self.step + 1}: the {'gradient' if math.isfinite(watch.loss) else 'loss'} is not a number; "
-                "try a lower --set optimiser.learning_rate"
-            )
-        self.optimiser.step(norm)
-        return norm
 
     def _evaluate(self, records: Records | None) -> dict[str, Any]:
         """Figures on the held-out split; the partners' own only before the first step."""
@@ -278,7 +159,7 @@ class Trainer:
                 "tokens": self.tokens,
             }
             try:
-                written = checkpoint.write(place, self.step, self.senior, self.optimiser, state)
+                written = checkpoint.write(place, self.step, self.senior, self.learner.optimiser, state)
                 if better:
                     checkpoint.point(place, "best", written)
                 checkpoint.prune(place, self.config.checkpoints.keep)
@@ -311,7 +192,7 @@ class Trainer:
 
     def restore(self, place: Path) -> None:
         """Goes back to a checkpoint. Raises CheckpointError."""
-        state = checkpoint.read(place, self.senior, self.optimiser)
+        state = checkpoint.read(place, self.senior, self.learner.optimiser)
         refresh(self.senior)
         self.step, self.held_out = state["step"], state["held_out"]
         self.best = None if state["best"] is None else (state["best"][0], state["best"][1])
