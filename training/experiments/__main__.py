@@ -1,0 +1,111 @@
+"""``python -m training.experiments NAME --out FOLDER``: trains every arm under every seed, then a table and a plot."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from arena.command import fail, run_command
+from arena.terminal import say
+from training.experiments.catalogue import EXPERIMENTS, Experiment
+from training.experiments.runner import cells, command_of, run_all, tests_of
+
+
+@dataclass
+class ExperimentConfig:
+    """Run an experiment: arms times seeds. Give the same command again to go on where it stopped.
+
+    Example: python -m training.experiments sanity --seeds 5 --out runs/sanity
+    """
+
+    name: Annotated[Literal["sanity", "granularity", "schedules", "sweep", "transfer"], tyro.conf.Positional]
+    """sanity: does the jargon go, against all controls; granularity: which unit; schedules: who writes how much;
+    sweep: c and j; transfer: partners that were never met."""
+    out: Path
+    """Folder of the experiment; ARM/seed-N in it are training runs."""
+    seeds: int = 5
+    """Seeds 0, 1, ... of every arm."""
+    recipe: str = ""
+    """Another recipe than the experiment's own (tiny)."""
+    arms: list[str] = field(default_factory=list)
+    """Only these arms."""
+    steps: int = 0
+    """Steps of every run; 0 leaves them as the recipe has them."""
+    jobs: int = 1
+    """How many runs at once."""
+    test: int = 1000
+    """Test problems for the chosen arm of a sweep, and with strangers."""
+    set: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
+    """FIELD=VALUE for every run, as for training.run."""
+    json: bool = False
+    """Print the rows as JSON."""
+
+
+def main(config: ExperimentConfig) -> None:
+    """Runs what is not done yet, then writes results.csv, table.md and curves.svg, .png into the folder."""
+    from dataclasses import replace
+
+    experiment = EXPERIMENTS[config.name]()
+    if config.recipe:
+        experiment = replace(experiment, recipe=config.recipe)
+    if unknown := set(config.arms) - {arm.name for arm in experiment.arms}:
+        fail(f"--arms {sorted(unknown)[0]}: {config.name} has {', '.join(arm.name for arm in experiment.arms)}")
+    if config.arms:
+        experiment = replace(experiment, arms=tuple(arm for arm in experiment.arms if arm.name in config.arms))
+    for flag in ("seeds", "jobs", "test"):
+        if getattr(config, flag) < 1:
+            fail(f"--{flag} must be at least 1, not {getattr(config, flag)}")
+    if config.steps < 0:
+        fail(f"--steps must be 0 or more, not {config.steps}")
+    every = cells(experiment, config.seeds, config.out)
+    more = [f"--steps={config.steps}"] if config.steps else []
+    more += config.set
+    run_all([(cell.name, cell.folder, command_of(cell, experiment, more)) for cell in every], config.jobs)
+    report(config, experiment)
+
+
+def report(config: ExperimentConfig, experiment: Experiment) -> None:
+    """The tests that follow the training, the files, and what is printed."""
+    from training.experiments import plot, results
+
+    every = cells(experiment, config.seeds, config.out)
+    found = results.rows(every)
+    lines = [experiment.question, *experiment.notes]
+    tested = [(cell, cell.arm.partners) for cell in every if cell.arm.partners]
+    if experiment.chosen_by and (best := results.chosen(found, experiment)):
+        lines.append(f"Chosen by held-out {experiment.chosen_by}: {best}.")
+        tested += [(cell, ("junior",)) for cell in every if cell.arm.name == best]
+    run_all(
+        [
+            (f"{cell.name}, {folder.name}", folder, words)
+            for cell, partners in tested
+            for folder, words in tests_of(cell, partners, config.test)
+        ],
+        config.jobs,
+    )
+    found = results.rows(every)
+    table = results.markdown(results.table(found, experiment))
+    config.out.mkdir(parents=True, exist_ok=True)
+    (config.out / "results.csv").write_text(results.as_csv(found), encoding="utf-8")
+    (config.out / "table.md").write_text("\n\n".join([*lines, table]), encoding="utf-8")
+    titles = {arm.name: arm.title for arm in experiment.arms}
+    plot.draw(every, experiment.question, titles, config.out / "curves")
+    if config.json:
+        say(json.dumps([vars(row) for row in found], indent=1))
+        return
+    for line in [
+        *lines,
+        "",
+        *table.splitlines(),
+        "",
+        f"written to {config.out}: table.md, results.csv, curves.svg, .png",
+    ]:
+        say(line)
+
+
+if __name__ == "__main__":
+    run_command(main, ExperimentConfig, prog="python -m training.experiments")

@@ -1,0 +1,123 @@
+"""The experiments by name: what question each asks, and which arms answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to train, run under several seeds."""
+
+    name: str
+    title: str
+    """As tables and plots call it."""
+    control: str = ""
+    """A control of the recipe."""
+    sets: tuple[str, ...] = ()
+    """What is given to ``--set`` and, with two dashes in front, as a flag, beside the recipe."""
+    partners: tuple[str, ...] = ()
+    """Agents with whom the trained senior is tested, besides those that it was trained with."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A question, and the arms that answer it."""
+
+    name: str
+    question: str
+    arms: tuple[Arm, ...]
+    recipe: str = "tiny"
+    chosen_by: str = ""
+    """A held-out figure: the arm with the best mean is chosen by it, and only that one is tested."""
+    notes: tuple[str, ...] = field(default_factory=tuple)
+    """What a reader must know to read the table."""
+
+
+def sanity() -> Experiment:
+    """Paper 1's main figure against all its controls."""
+    return Experiment(
+        "sanity",
+        "Does the senior's jargon go, because the junior breaks on it?",
+        (
+            Arm("tandem", "tandem"),
+            Arm("no-junior", "no junior", control="no-junior"),
+            Arm("jargon-junior", "a junior that reads the jargon", control="jargon-junior"),
+            Arm("reward-ignored", "reward ignored (c = 1)", control="reward-ignored"),
+        ),
+        notes=("The team of every arm is the senior with the plain junior, but where the junior reads the jargon.",),
+    )
+
+
+def granularity() -> Experiment:
+    """At which unit the pen changes hands."""
+    units = ("token", "word", "spaced-token", "sentence", "line")
+    return Experiment(
+        "granularity",
+        "Which unit should be handed over?",
+        tuple(Arm(unit, unit, sets=(f"--handoff={unit}:p=0.5", "evaluation.handoff=word:p=0.5")) for unit in units),
+        notes=("Every arm is evaluated under word:p=0.5, so that the arms can be compared.",),
+    )
+
+
+def schedules() -> Experiment:
+    """How much the senior writes, and whether that changes over the steps."""
+    arms = {
+        "p25": ("p = .25", "word:p=0.25"),
+        "p50": ("p = .5", "word:p=0.5"),
+        "p75": ("p = .75", "word:p=0.75"),
+        "falling": ("p from .9 to .5", "word:curriculum=0.9..0.5@30"),
+        "rising": ("p from .1 to .5", "word:curriculum=0.1..0.5@30"),
+        "once": ("once, in the middle", "word:once=0.5"),
+    }
+    return Experiment(
+        "schedules",
+        "Who should write how much, and when?",
+        tuple(
+            Arm(name, title, sets=(f"--handoff={handoff}", "evaluation.handoff=word:p=0.5"))
+            for name, (title, handoff) in arms.items()
+        ),
+        notes=("Every arm is evaluated under word:p=0.5, so that the arms can be compared.",),
+    )
+
+
+def sweep() -> Experiment:
+    """Paper 1's two knobs, chosen as it chose them."""
+    cs, js = (0.0, -0.3, -0.5), (0.0, 0.2, 0.35, 1.0)
+    return Experiment(
+        "sweep",
+        "How should failures (c) and the junior's words (j) count?",
+        tuple(
+            Arm(f"c{c:g}-j{j:g}", f"c = {c:g}, j = {j:g}", sets=(f"objective.c={c}", f"objective.j={j}"))
+            for c in cs
+            for j in js
+        ),
+        chosen_by="team.accuracy",
+        notes=("Chosen by the team's held-out accuracy, mean over the seeds; only the chosen arm is tested.",),
+    )
+
+
+def transfer() -> Experiment:
+    """Partners that the senior never met."""
+    strangers = ("junior", "junior-other", "junior-jargon")
+    return Experiment(
+        "transfer",
+        "Is the trained senior easier to follow for a junior that it never met?",
+        (
+            Arm("junior", "trained with the junior", partners=strangers),
+            Arm(
+                "both",
+                "with the junior or another, drawn per episode",
+                sets=("--pair=senior:junior,senior:junior-other",),
+                partners=strangers,
+            ),
+            Arm("no-junior", "trained alone", control="no-junior", partners=strangers),
+        ),
+        notes=("Untrained is the senior as it was; every team writes under word:p=0.5.",),
+    )
+
+
+EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
+    make.__name__: make for make in (sanity, granularity, schedules, sweep, transfer)
+}

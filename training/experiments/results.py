@@ -1,0 +1,125 @@
+"""What the runs of an experiment came to: a row for each run, and for each arm the mean over its seeds.
+
+Seeds are shown one by one. Over seeds the interval is Student's t of their figures (two seeds at least): what another
+seed would do, not what another thousand problems would.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any
+
+from arena.lines import read_lines
+from training.experiments.catalogue import Experiment
+from training.experiments.runner import Cell
+
+MEASURES = ("accuracy", "jargon_rate", "tokens_per_episode", "cut_off")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One figure of one run."""
+
+    arm: str
+    seed: int
+    split: str
+    condition: str
+    measure: str
+    value: float
+    episodes: int
+
+
+def rows(done: Iterable[Cell]) -> list[Row]:
+    """All figures of finished runs: of the last held-out evaluation, of test, and of tests with strangers."""
+    out: list[Row] = []
+    for cell in done:
+        summary = json.loads((cell.folder / "summary.json").read_bytes())
+        for split in ("held_out", "test"):
+            out += _rows(cell, split, summary.get(split) or {})
+        for place in sorted(cell.folder.glob("test-*/summary.json")):
+            out += _rows(cell, place.parent.name, json.loads(place.read_bytes())["conditions"])
+    return out
+
+
+def _rows(cell: Cell, split: str, tables: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+    for condition, table in tables.items():
+        for measure in MEASURES:
+            if measure in table:
+                yield Row(cell.arm.name, cell.seed, split, condition, measure, table[measure], table["episodes"])
+
+
+def curve(folder: Path, condition: str, measure: str) -> tuple[list[int], list[float]]:
+    """(steps, values) of a held-out figure over a run."""
+    steps, values = [], []
+    for _, line in read_lines(folder / "metrics.jsonl"):
+        table = (line.get("held_out") or {}).get(condition)
+        if table:
+            steps.append(line["step"])
+            values.append(table[measure])
+    return steps, values
+
+
+def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and 95% interval by Student's t; nan where a single seed says nothing about others."""
+    if len(values) < 2:
+        return (mean(values) if values else math.nan), math.nan, math.nan
+    from scipy import stats
+
+    half = float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
+    return mean(values), mean(values) - half, mean(values) + half
+
+
+def chosen(found: Sequence[Row], experiment: Experiment) -> str | None:
+    """The arm with the best mean of the held-out figure that the experiment chooses by."""
+    condition, _, measure = experiment.chosen_by.rpartition(".")
+    by_arm: dict[str, list[float]] = {}
+    for row in found:
+        if (row.split, row.condition, row.measure) == ("held_out", condition, measure):
+            by_arm.setdefault(row.arm, []).append(row.value)
+    return max(by_arm, key=lambda arm: mean(by_arm[arm])) if by_arm else None
+
+
+def table(found: Sequence[Row], experiment: Experiment) -> list[list[str]]:
+    """A row for each arm, split and condition: its seeds one by one, their mean and interval. Titles come first."""
+    titles = {arm.name: arm.title for arm in experiment.arms}
+    out = [["arm", "measured on", "who", "measure", "seeds", "mean", "95% over seeds"]]
+    keys = dict.fromkeys((r.arm, r.split, r.condition, r.measure) for r in found)
+    for arm, split, condition, measure in sorted(
+        keys, key=lambda key: (key[1], key[2], key[3], list(titles).index(key[0]))
+    ):
+        if measure not in ("accuracy", "jargon_rate"):
+            continue
+        values = [
+            r.value for r in found if (r.arm, r.split, r.condition, r.measure) == (arm, split, condition, measure)
+        ]
+        middle, low, high = over_seeds(values)
+        where = f"{split.replace('_', '-')}, n {next(r.episodes for r in found if r.split == split)}"
+        each = " ".join(f"{value:.3f}" for value in values)
+        interval = "-" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
+        out.append([titles[arm], where, condition, measure, each, f"{middle:.3f}", interval])
+    return out
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A table of texts in Markdown."""
+    head, *rest = lines
+    marks = ["|" + "|".join(f" {cell} " for cell in row) + "|" for row in (head, ["---"] * len(head), *rest)]
+    return "\n".join(marks) + "\n"
+
+
+def as_csv(found: Sequence[Row]) -> str:
+    """All rows, for other programs."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(Row.__dataclass_fields__)
+    writer.writerows(
+        [row.arm, row.seed, row.split, row.condition, row.measure, row.value, row.episodes] for row in found
+    )
+    return text.getvalue()
