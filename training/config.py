@@ -261,7 +261,10 @@ def _set_agents(config: TrainConfig, value: Any, where: str) -> None:
     from arena.config import agent_tables
 
     try:
-        config.agents = {**config.agents, **defined_agents([], agent_tables(value))}
+        # Over the tables that are there, field by field: a control may change a single one.
+        before = {name: asdict(agent) for name, agent in config.agents.items()}
+        tables = {name: {**before.get(name, {}), **table} for name, table in agent_tables(value).items()}
+        config.agents = {**config.agents, **defined_agents([], tables)}
     except AgentError as error:
         fail(f"{where}: {error}")
 

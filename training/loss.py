@@ -73,7 +73,12 @@ def sample_of(
     view = training_view(
         agent, View(episode.question, senior, names), rule, spans, episode.prefix_spans or 0, record, others=others
     )
-    return Sample(view, list(_behaviour(view.factors, spans, agent.vocabulary.digest)))
+    behaviour = list(_behaviour(view.factors, spans, agent.vocabulary.digest))
+    # What the senior can never draw, as a token of the junior's that it was told to suppress, it cannot learn either.
+    barred = {*agent.vocabulary.never, *agent.vocabulary.end_ids} - {agent.vocabulary.end}
+    possible = [n for n, factor in enumerate(view.factors) if factor.mine or factor.token not in barred]
+    view = TrainingView(view.ids, [view.factors[n] for n in possible])
+    return Sample(view, [behaviour[n] for n in possible])
 
 
 def _behaviour(factors: Sequence[Factor], spans: Sequence[Span], digest: str) -> Iterator[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 
 from agents.contract import Agent, AgentError
@@ -16,6 +16,7 @@ from arena.policy import Call, OnDemand, PolicyError, parse
 from arena.tasks import Task, TaskError, load_task
 from training.config import TrainConfig, check_numbers, read_recipe, read_toml, set_fields, set_texts
 from training.evaluate import team_of
+from training.objectives import make_objective
 from training.rollouts import policy_for
 
 
@@ -43,6 +44,9 @@ def settled(config: TrainConfig) -> TrainConfig:
     set_texts(config, config.set)
     check_numbers(config)
     _check_pairs(config)
+    objective = make_objective(config.objective)
+    if is_dataclass(objective) and not isinstance(objective, type):  # what it has by default is said, too
+        config.objective = {"name": config.objective.get("name", "reinforce"), **asdict(objective)}
     return replace(config, agents=_agents(config))
 
 

@@ -1,0 +1,565 @@
+"""``python -m training.sft``: supervised fine-tuning of a model on a task's worked solutions; stored and resumable.
+
+The model is asked as the Arena asks it (`LanguageModel.prompt_ids`), and the loss is the cross entropy of the
+solution's tokens and the end. An update is a pure function of seed, step and weights. docs/SFT.md has paper 1's
+specialist.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import sys
+import time
+from array import array
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import tyro
+
+from agents.chance import stable_key
+from agents.contract import AgentError
+from agents.registry import BUILT_IN, AgentConfig, defined_agents, make_agent, resolve, table_of, takes
+from arena.command import INTERRUPTED, fail, guarded, leave, parse_options
+from arena.config import check_agent, place
+from arena.tasks import Problem, Split, TaskError, load_task
+from arena.terminal import say, visible
+from training.config import (
+    CheckpointsConfig,
+    LoraConfig,
+    OptimiserConfig,
+    TrainConfig,
+    check_numbers,
+    read_toml,
+    set_fields,
+    set_texts,
+)
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from agents.language_model import LanguageModel
+    from arena.store import Run
+
+SENIOR = "senior"
+"""Who is trained has this name, as everywhere."""
+
+
+@dataclass
+class SftConfig:
+    """Fine-tune a model on the worked solutions of a task's train split.
+
+    Example: python -m training.sft --agent junior --task arithmetic:style=jargon --steps 200 --out runs/sft
+    """
+
+    agent: str = SENIOR
+    """Who is trained: hf:PATH-OR-ID, an embedded model or a name of --config; its options: table [agents.senior]."""
+    task: str = "arithmetic"
+    """As for arena.run; its train split must have solutions."""
+    problems: int = 0
+    """Only the first so many problems of the train split; 0 is all."""
+    epochs: int = 0
+    """How often each solution is seen, instead of --steps."""
+    steps: int = 0
+    """Updates; 0, without --epochs, is 1000."""
+    batch_size: int = 32
+    """Solutions of an update; --set optimiser.micro_tokens says how much of it is computed at once."""
+    max_length: int = 1024
+    """Tokens of prompt, solution and end: what is longer, or than the model's context, is left out and counted."""
+    validate: int = 200
+    """Held-out problems whose solutions are measured, the same each time; 0 is none."""
+    validate_every: int = 100
+    """Steps between these; 0 is only before the first and after the last step."""
+    four_bit: bool = False
+    """Quantise the model to 4 bits; what is trained is then an adapter: --set lora.rank=16."""
+    seed: int = 0
+    """Decides the order of the solutions and where an adapter begins."""
+    out: Path | None = None
+    """Folder of the run. Default: a new folder under runs/."""
+    resume: bool = False
+    """Go on with the run in --out, from its last checkpoint."""
+    device: str = ""
+    """Where the model computes: cpu, cuda, cuda:N or auto."""
+    dtype: str = ""
+    """What it computes in: float32, bfloat16 or auto."""
+    config: Path | None = None
+    """TOML file with these fields, those of --set and tables [agents.NAME]; flags win over it."""
+    set: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
+    """FIELD=VALUE of a table, as lora.rank=16 or optimiser.learning_rate=2e-5 (repeatable); --dry-run shows all."""
+    dry_run: bool = False
+    """Print the resolved configuration and stop."""
+    json: bool = False
+    """Print the summary as JSON."""
+    optimiser: Annotated[OptimiserConfig, tyro.conf.Suppress] = field(
+        default_factory=lambda: OptimiserConfig(
+            learning_rate=1e-4, warmup_steps=20, schedule="cosine", micro_tokens=4096
+        )
+    )
+    lora: Annotated[LoraConfig, tyro.conf.Suppress] = field(default_factory=LoraConfig)
+    checkpoints: Annotated[CheckpointsConfig, tyro.conf.Suppress] = field(
+        default_factory=lambda: CheckpointsConfig(every=100)
+    )
+    agents: Annotated[dict[str, AgentConfig], tyro.conf.Suppress] = field(default_factory=dict)
+
+    @property
+    def learning(self) -> TrainConfig:
+        """The same for what is shared with ``training.run``."""
+        tables: dict[str, Any] = {"optimiser": self.optimiser, "lora": self.lora, "checkpoints": self.checkpoints}
+        return TrainConfig(pair=SENIOR, seed=self.seed, agents=self.agents, **tables)
+
+
+CALL = ("agent", "four_bit", "out", "resume", "device", "dtype", "config", "set", "dry_run", "json", "agents")
+"""Flags about this call rather than about the run, and those that are resolved into the agent's table."""
+
+
+def settled(config: SftConfig) -> SftConfig:
+    """The configuration with everything resolved. Raises UserError."""
+    tables: Any = config
+    set_texts(tables, config.set)
+    zero = dict.fromkeys(("problems", "epochs", "steps", "validate", "validate_every"), 0)
+    for name, least in (zero | {"batch_size": 1, "max_length": 2}).items():
+        if getattr(config, name) < least:
+            fail(f"--{name.replace('_', '-')} must be at least {least}, not {getattr(config, name)}")
+    if config.epochs and config.steps:
+        fail(f"--epochs {config.epochs} --steps {config.steps}: give one of them")
+    if (config.optimiser.epochs, config.optimiser.mini_batches) != (1, 1):
+        fail("--set optimiser.epochs and optimiser.mini_batches are for training.run; here give --epochs, --batch-size")
+    check_numbers(config.learning)
+    agent = _table(config)
+    if agent.four_bit and not (config.lora.rank or agent.adapter):  # before anything large is loaded
+        fail("--four-bit: weights of 4 bits cannot be trained themselves; give --set lora.rank=16")
+    place(config.device, config.dtype, {SENIOR: agent})
+    return replace(config, steps=config.steps or (0 if config.epochs else 1000), agents={SENIOR: agent})
+
+
+def _table(config: SftConfig) -> AgentConfig:
+    """Who is trained, resolved."""
+    tables = {name: asdict(table) for name, table in config.agents.items()}
+    known = dict.fromkeys([*BUILT_IN, *tables])
+    if ":" not in config.agent and config.agent not in known:
+        fail(f"--agent {config.agent}: there is no such agent; known are {', '.join(known)}, or give hf:PATH-OR-ID")
+    if config.four_bit:
+        tables.setdefault(SENIOR, {})["four_bit"] = True
+    try:
+        named = [] if config.agent == SENIOR else [f"{SENIOR}={config.agent}"]
+        agent = resolve(SENIOR, defined_agents(named, tables))
+    except AgentError as error:
+        fail(str(error).removeprefix("--pair: "))
+    if not takes(agent, "adapter"):
+        fail(f"--agent {config.agent}: {agent.address} is no model that can be trained here; give hf:PATH-OR-ID")
+    check_agent(SENIOR, agent)
+    return agent
+
+
+def saved(config: SftConfig) -> dict[str, Any]:
+    """The resolved configuration as it is stored in ``config.toml``."""
+    plain = {name: value for name, value in asdict(config).items() if name not in CALL}
+    return {**plain, "agents": {name: table_of(agent) for name, agent in config.agents.items()}}
+
+
+@dataclass(frozen=True)
+class Example:
+    """A problem and its solution in the agent's tokens."""
+
+    ids: array[int]
+    """Prompt, solution and the end."""
+    prompt: int
+    """How many of them are the prompt."""
+
+    @property
+    def learnt(self) -> int:
+        """How many are in the loss: the solution's and the end."""
+        return len(self.ids) - self.prompt
+
+
+def examples_of(
+    agent: LanguageModel, problems: Iterable[Problem], max_length: int, most: int = 0
+) -> tuple[list[Example], Counter[str]]:
+    """The first ``most`` (0: all) that can be learnt, and how many before them cannot, by reason. Nothing is cut."""
+    found: list[Example] = []
+    left_out: Counter[str] = Counter()
+    never, longest = set(agent.vocabulary.never), min(max_length, agent.context)
+    for problem in problems:
+        example = _example(agent, problem, never, longest)
+        if isinstance(example, str):
+            left_out[example] += 1
+            continue
+        found.append(example)
+        if len(found) == most:
+            break
+    return found, left_out
+
+
+def _example(agent: LanguageModel, problem: Problem, never: set[int], longest: int) -> Example | str:
+    """The example, or why there is none."""
+    from agents.prompting import PromptError
+
+    if not problem.solution or not problem.solution.strip():
+        return "without a solution"
+    try:
+        prompt = agent.prompt_ids(problem.question)
+    except PromptError:
+        prompt = []
+    solution, exact = agent.encode(problem.solution)
+    if not exact or not never.isdisjoint(solution):  # its tokeniser cannot spell it, or it never draws such tokens
+        return "not writable"
+    ids = array("i", [*prompt, *solution, agent.vocabulary.end])
+    return "not askable" if not prompt else "too long" if len(ids) > longest else Example(ids, len(prompt))
+
+
+def nats(agent: LanguageModel, examples: Sequence[Example]) -> Tensor:
+    """Sum of -log p of the solutions' tokens and their ends: a differentiable scalar.
+
+    Texts are padded on the right, where causal attention does not look, and logits are made only in the columns from
+    which something is predicted that is in the loss.
+    """
+    import torch
+
+    device = agent.model.device
+    ids = torch.zeros(len(examples), max(len(one.ids) for one in examples) - 1, dtype=torch.long)
+    for n, one in enumerate(examples):
+        ids[n, : len(one.ids) - 1] = torch.tensor(one.ids[:-1])
+    learnt = [(n, at - 1, one.ids[at]) for n, one in enumerate(examples) for at in range(one.prompt, len(one.ids))]
+    row, column, token = torch.tensor(learnt, device=device).unbind(1)
+    columns, column = torch.unique(column, return_inverse=True)
+    out = agent.model(input_ids=ids.to(device), use_cache=False, logits_to_keep=columns).logits
+    return torch.nn.functional.cross_entropy(out[row, column].float(), token, reduction="sum")
+
+
+def parts_of(examples: Sequence[Example], tokens: int) -> Iterator[list[Example]]:
+    """All of them, those of like lengths together, at most so many tokens (padding included) at a time, or one."""
+    part: list[Example] = []
+    for one in sorted(examples, key=lambda one: len(one.ids)):
+        if part and (len(part) + 1) * len(one.ids) > tokens:
+            yield part
+            part = []
+        part.append(one)
+    yield part
+
+
+class Tuner:
+    """The updates, what is measured between them, and what a checkpoint must remember."""
+
+    def __init__(
+        self,
+        config: SftConfig,
+        agent: LanguageModel,
+        train: Sequence[Example],
+        held_out: Sequence[Example] = (),
+        left_out: Mapping[str, int] | None = None,
+    ):
+        """``agent`` is trainable already (`training.senior.make_trainable`); ``left_out`` is for the summary."""
+        from training.optimiser import Optimiser
+
+        self.config, self.agent, self.train, self.held_out, self.left_out = config, agent, train, held_out, left_out
+        self.steps = config.steps or -(-config.epochs * len(train) // config.batch_size)
+        self.optimiser = Optimiser(agent.model, config.optimiser, self.steps)
+        self.step = self.kept = 0
+        """Steps that are done, and those that are in the last checkpoint."""
+        self.whole = True
+        """Nothing of the next step is done yet."""
+        texts = hashlib.blake2b(digest_size=8)
+        for one in (*train, *held_out):
+            texts.update(one.ids)
+        self.origin = [agent.weights, texts.hexdigest()]
+        """The model before training and what it learns: what is gone on with must be the same."""
+        self.state: dict[str, Any] = {"loss": None, "before": None, "held_out": None, "tokens": 0, "seconds": 0.0}
+
+    def batch(self) -> list[Example]:
+        """The next update's: each example once before any comes again, in an order that seed and epoch decide."""
+        from training.rollouts import in_order
+
+        count, size = len(self.train), self.config.batch_size
+        start = self.step * size
+        if self.config.epochs:
+            size = min(size, self.config.epochs * count - start)
+        return [self.train[at] for _, at in in_order(count, self.config.seed, start, size, True)]
+
+    def update(self) -> dict[str, Any]:
+        """One update; its line of metrics. Raises TrainingError for what is no number, and leaves the weights then."""
+        import torch
+
+        from training.rollouts import TrainingError
+        from training.senior import training_mode
+
+        batch, rate, loss = self.batch(), self.optimiser.rate(), 0.0
+        learnt = sum(one.learnt for one in batch)
+        torch.manual_seed(stable_key("sft", self.config.seed, self.step) % 2**63)  # for dropout
+        with training_mode(self.agent, self.config.learning):
+            for part in parts_of(batch, self.config.optimiser.micro_tokens):
+                share = nats(self.agent, part) / learnt
+                torch.autograd.backward(share)
+                loss += float(share.detach())
+        norm = self.optimiser.norm()
+        if not math.isfinite(loss) or not math.isfinite(norm):
+            self.optimiser.forget()
+            what = "gradient" if math.isfinite(loss) else "loss"
+            raise TrainingError(
+                f"step {self.step + 1}: the {what} is not a number; try a lower --set optimiser.learning_rate"
+            )
+        self.whole = False
+        self.optimiser.step(norm)
+        self.step += 1
+        self.state |= {"loss": round(loss, 6), "tokens": self.state["tokens"] + learnt}
+        numbers = {"loss": round(loss, 6), "grad_norm": round(norm, 6), "learning_rate": rate}
+        return {"step": self.step, **numbers, "tokens": learnt}
+
+    def validated(self) -> dict[str, float]:
+        """Nats a token of the held-out solutions, as the metrics have it; nothing where there are none."""
+        import torch
+
+        from training.rollouts import TrainingError
+
+        if not self.held_out:
+            return {}
+        with torch.no_grad():
+            parts = parts_of(self.held_out, self.config.optimiser.micro_tokens)
+            total = sum(float(nats(self.agent, part)) for part in parts)
+        if not math.isfinite(total):
+            raise TrainingError(f"step {self.step}: the loss of the held-out solutions is not a number")
+        self.state["held_out"] = round(total / sum(one.learnt for one in self.held_out), 6)
+        if self.step == 0:
+            self.state["before"] = self.state["held_out"]
+        return {"held_out": self.state["held_out"]}
+
+    def run(self, run: Run, tell: Callable[[Mapping[str, Any]], None]) -> None:
+        """Goes on to the last step; measures, notes and keeps on the way."""
+        began, fresh = time.perf_counter(), self.step == 0
+        while fresh or self.step < self.steps:
+            line: dict[str, Any] = {"step": 0} if fresh else self.update()
+            if fresh or self._due(self.config.validate_every):
+                line |= self.validated()
+            line["seconds"], began = round(time.perf_counter() - began, 4), time.perf_counter()
+            self.state["seconds"] += line["seconds"]
+            run.measure(**line)
+            self.whole = True
+            tell(line)
+            if not fresh and self._due(self.config.checkpoints.every):
+                self.save(run.folder)
+            fresh = False
+
+    def _due(self, every: int) -> bool:
+        return self.step == self.steps or (every > 0 and self.step % every == 0)
+
+    def save(self, folder: Path) -> None:
+        """Writes a checkpoint. Raises TrainingError where that cannot be; the one before it is good then."""
+        from training import checkpoint
+        from training.rollouts import TrainingError
+
+        sizes = {"metrics.jsonl": (folder / "metrics.jsonl").stat().st_size}
+        state = {**self.state, "origin": self.origin, "sizes": sizes}
+        try:
+            checkpoint.write(folder / "checkpoints", self.step, self.agent, self.optimiser, state)
+            checkpoint.prune(folder / "checkpoints", self.config.checkpoints.keep)
+        except OSError as error:
+            raise TrainingError(f"the checkpoint could not be written: {error.strerror or error}") from None
+        self.kept = self.step
+
+    def restore(self, folder: Path) -> None:
+        """Goes back to the last checkpoint, if there is one, else to the beginning. Raises CheckpointError."""
+        from training import checkpoint
+
+        size, last = 0, checkpoint.last_of(folder / "checkpoints")
+        if last:
+            found = checkpoint.read(last, self.agent, self.optimiser)
+            if found["origin"] != self.origin:
+                what = "another model" if found["origin"][0] != self.origin[0] else "other solutions"
+                raise checkpoint.CheckpointError(f"--resume: {folder} was begun with {what}; choose another --out")
+            self.step = self.kept = found["step"]
+            size = found["sizes"]["metrics.jsonl"]
+            self.state = {name: found[name] for name in self.state}
+            checkpoint.point(last.parent, "last", last)  # a kill may have come before this was done
+        if size < (folder / "metrics.jsonl").stat().st_size:
+            os.truncate(folder / "metrics.jsonl", size)
+
+    def summary(self, folder: Path) -> dict[str, Any]:
+        state, seen = self.state, self.steps * self.config.batch_size / len(self.train)
+        held_out = {"solutions": len(self.held_out), "before": state["before"], "after": state["held_out"]}
+        return {
+            "steps": self.step,
+            "epochs": self.config.epochs or round(seen, 4),
+            "solutions": len(self.train),
+            "left_out": self.left_out or {},
+            "tokens": state["tokens"],
+            "loss": state["loss"],
+            "held_out": held_out if self.held_out else None,
+            "seconds": round(state["seconds"], 2),
+            "checkpoint": str(folder / "checkpoints" / "last"),
+        }
+
+
+@contextmanager
+def _shown(steps: int, done: int) -> Iterator[Callable[[Mapping[str, Any]], None]]:
+    """How far the run is: a bar on a terminal, else a line every ten seconds and with each validation."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from arena.show import Screen
+
+    seen: dict[str, float] = {}
+    last = time.monotonic()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Screen(stderr=True))
+    bar = progress.add_task("steps", total=steps, completed=done)
+
+    def tell(line: Mapping[str, Any]) -> None:
+        nonlocal last
+        seen.update({name.replace("_", "-"): line[name] for name in ("loss", "held_out") if name in line})
+        said = ", ".join(f"{name} {value:.4f}" for name, value in seen.items())
+        if progress.console.is_terminal:
+            progress.update(bar, completed=line["step"], description=said)
+        elif "held_out" in line or line["step"] == steps or time.monotonic() - last > 10:
+            say(f"step {line['step']}/{steps}, {said}", sys.stderr)
+            last = time.monotonic()
+
+    if not progress.console.is_terminal:
+        yield tell
+        return
+    with progress:
+        yield tell
+
+
+def main(given: SftConfig) -> int:
+    """Runs a configuration; returns the exit code. Raises UserError for what the user can mend."""
+    from arena.lines import StoreError
+    from arena.store import refuse
+
+    config = settled(given)
+    if config.dry_run:
+        import tomli_w
+
+        print(tomli_w.dumps(saved(config)), end="")
+        return 0
+    folder = config.out or _new_folder(config)
+    try:
+        refuse(folder, saved(config), resume=config.resume)
+    except StoreError as error:
+        fail(str(error))
+    return _train(config, folder, tuner_of(config))
+
+
+def tuner_of(config: SftConfig) -> Tuner:
+    """The model, made trainable, and what it is to learn. Raises UserError."""
+    from arena.run import settle_threads
+    from training.rollouts import in_order
+    from training.senior import make_trainable
+
+    train = _problems(config, "train")
+    held_out = _problems(config, "held-out")[: config.validate] if config.validate else ()
+    table = replace(config.agents[SENIOR], temperature=1.0, top_k=0, top_p=1.0)  # nothing is drawn here
+    try:
+        made: Any = make_agent(table)
+    except AgentError as error:
+        fail(f"--agent {error}")
+    settle_threads({SENIOR: made})
+    four_bit = (
+        table.four_bit or getattr(made.model.config, "quantization_config", None) is not None
+    )  # or stored in 4 bits
+    agent = make_trainable(made, SENIOR, replace(table, four_bit=four_bit), config.learning)
+    count = min(len(train), config.problems or len(train))
+    shuffled = (train[at] for _, at in in_order(count, config.seed, 0, count, True))
+    examples, left_out = examples_of(agent, shuffled, config.max_length, config.steps * config.batch_size)
+    measured, missing = examples_of(agent, held_out, config.max_length)
+    for split, found, lost in (("train", examples, left_out), ("held-out", measured, missing)):
+        said = ", ".join(f"{number:,} {why}" for why, number in lost.items())
+        if lost and not found:
+            fail(f"--task {config.task}: no problem of its {split} split can be learnt: {said}")
+        if found:
+            tokens = sum(one.learnt for one in found)
+            say(f"{split}: {len(found):,} solutions, {tokens:,} tokens; left out: {said or 'none'}", sys.stderr)
+    return Tuner(config, agent, examples, measured, left_out)
+
+
+def _problems(config: SftConfig, split: Split) -> Sequence[Problem]:
+    try:
+        if found := load_task(config.task).problems(split):
+            return found
+        fail(f"--task {config.task}: its {split} split is empty")
+    except TaskError as error:
+        fail(f"--task {config.task}: {error}" + ("; or give --validate 0" if split == "held-out" else ""))
+
+
+def _train(config: SftConfig, folder: Path, tuner: Tuner) -> int:
+    from arena.lines import StoreError, replace_file
+    from arena.store import Run
+    from training.checkpoint import CheckpointError, last_of
+    from training.rollouts import TrainingError
+
+    def stopped(why: str) -> str:
+        last = last_of(folder / "checkpoints")
+        return f"{why}; " + (f"the last checkpoint is {last}" if last else "there is no checkpoint yet")
+
+    try:
+        run = Run(folder, saved(config), resume=config.resume)
+        try:
+            tuner.restore(folder)
+            with _shown(tuner.steps, tuner.step) as tell:
+                tuner.run(run, tell)
+            summary = tuner.summary(folder)
+            replace_file(folder / "summary.json", f"{json.dumps(summary, indent=2)}\n".encode())
+        except KeyboardInterrupt:
+            if tuner.whole and tuner.step > tuner.kept:
+                tuner.save(folder)
+            raise
+        finally:
+            run.close()
+    except KeyboardInterrupt:
+        python = "python" if shutil.which("python") == sys.executable else sys.executable
+        again = ["-m", "training.sft", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
+        say(f"{stopped('stopped')}. To go on: {shlex.join([python, *again])}", sys.stderr)
+        return INTERRUPTED
+    except (StoreError, CheckpointError) as error:
+        fail(str(error))
+    except (TrainingError, OSError) as error:
+        why = f"--out {folder}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
+        say(visible(f"error: {stopped(why)}"), sys.stderr)
+        return 1
+    except RuntimeError as error:
+        if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error):
+            say(f"error: {stopped('out of memory; lower --set optimiser.micro_tokens')}", sys.stderr)
+            return 1
+        raise
+    if config.json:
+        say(json.dumps(summary, indent=2))
+        return 0
+    if found := summary["held_out"]:
+        say(f"held-out: {found['before']:.4f} nats a token before, {found['after']:.4f} after, n {found['solutions']}")
+    say(f"{tuner.steps} steps in {summary['seconds']:.0f} s; the weights are in {visible(summary['checkpoint'])}")
+    return 0
+
+
+def _new_folder(config: SftConfig) -> Path:
+    """runs/sft-TASK-1, -2, ...: the first that is free."""
+    if config.resume:
+        fail("--resume: name the run to go on with by --out")
+    stem, number = re.sub(r"[^\w-]", "_", f"sft-{config.task.partition(':')[0]}"), 1
+    while (folder := Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return folder
+
+
+def cli(argv: list[str] | None = None) -> int:
+    """The command line: flags over ``--config`` over defaults."""
+    argv = sys.argv[1:] if argv is None else argv
+
+    def act() -> int:
+        default, path = SftConfig(), ""
+        for word, after in zip(argv, [*argv[1:], ""], strict=True):
+            path = after if word == "--config" else word[9:] if word.startswith("--config=") else path
+        if path:
+            set_fields(default, read_toml(Path(path), "--config"), f"--config {path}")
+        return main(parse_options(SftConfig, argv, default=default, prog="python -m training.sft"))
+
+    return guarded(act)
+
+
+if __name__ == "__main__":
+    leave(cli())
