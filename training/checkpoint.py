@@ -119,6 +119,7 @@ def clear_leftovers(folder: Path) -> None:
 
 def read(place: Path, agent: LanguageModel, optimiser: Optimiser) -> dict[str, Any]:
     """Puts a checkpoint's weights and optimiser back; returns its state. Raises CheckpointError."""
+    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     try:
@@ -128,7 +129,7 @@ def read(place: Path, agent: LanguageModel, optimiser: Optimiser) -> dict[str, A
         torch.set_rng_state(tensors["random"])
         state: dict[str, Any] = json.loads((place / "trainer.json").read_text(encoding="utf-8"))
         return state
-    except (OSError, KeyError, ValueError, RuntimeError) as error:
+    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
         raise CheckpointError(f"{place}: cannot be gone on with: {str(error).splitlines()[0]}") from None
 
 

@@ -142,12 +142,11 @@ def check_rollouts(jobs: Sequence[Job], episodes: Sequence[Episode], grades: Seq
     if not len(jobs) == len(episodes) == len(grades):
         raise TrainingError(f"{len(jobs)} rollouts, {len(episodes)} episodes and {len(grades)} grades do not fit")
     for episode in episodes:
-        at = 0
+        at, lost = 0, False
         for span in episode.spans:
-            if span.author not in episode.authors or span.start != at:
-                raise TrainingError(
-                    f"rollout {episode.id}: its authors were lost at character {at}; nothing is trained"
-                )
-            at = span.end
-        if at != len(episode.text):
-            raise TrainingError(f"rollout {episode.id}: its authors were lost at character {at}; nothing is trained")
+            lost = lost or span.author not in episode.authors or span.start != at
+            at = at if lost else span.end
+        if lost or at != len(episode.text):
+            raise TrainingError(f"rollout {episode.id}: its authors are lost at character {at}; nothing was trained")
+        if episode.digest != episode.fingerprint():  # as where a span of no text is gone, the end alone
+            raise TrainingError(f"rollout {episode.id}: its authors are lost: it was changed; nothing was trained")

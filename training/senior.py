@@ -25,6 +25,7 @@ def make_trainable(agent: Agent, name: str, given: AgentConfig, config: TrainCon
         fail(f"--pair {config.pair}: {name} is trained, so it must be a model: senior, or --agent {name}=hf:PATH")
     if agent.sampling.truncates or agent.sampling.greedy:
         fail(f"{where}: training needs the whole distribution; leave out top_k, top_p and temperature 0")
+    torch.manual_seed(config.seed)  # an adapter begins at random, and dropout draws
     if config.lora.rank:
         if given.adapter:
             fail(f"{where}: has an adapter already, which is trained on; leave out --set lora.rank, or the adapter")
@@ -55,7 +56,6 @@ def _add_lora(agent: LanguageModel, config: TrainConfig, four_bit: bool) -> None
     if four_bit:
         # Of what peft's preparation for k-bit training does, this is what the engine can stay exact with.
         agent.model.requires_grad_(False)
-    torch.manual_seed(config.seed)  # the adapter begins at random
     try:
         agent.model = peft.get_peft_model(agent.model, settings).eval()
     except ValueError as error:
