@@ -193,7 +193,7 @@ KINDS = {
     )
 }
 """The kinds of address, by what stands before the colon."""
-BUILT_IN = {name: Kind(name, _embedded, _MODEL) for name in ("senior", "junior", "junior-jargon")}
+BUILT_IN = {name: Kind(name, _embedded, _MODEL) for name in ("senior", "junior", "junior-jargon", "junior-other")}
 BUILT_IN["human"] = Kind("human", _person)
 """The agents that need no definition, by name."""
 

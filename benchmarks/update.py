@@ -19,9 +19,10 @@ from arena.grading import Grader
 from arena.terminal import say
 from arena.torch_engine.engine import TorchEngine
 from training.loss import Sample, micro_batches
+from training.reading import defaults
 from training.rollouts import Rollout
 from training.senior import make_trainable
-from training.settle import defaults, load_agents_of, load_task_of, settled
+from training.settle import load_agents_of, load_task_of, settled
 from training.trainer import Trainer
 from training.world import World
 

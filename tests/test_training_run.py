@@ -13,7 +13,7 @@ from arena.lines import read_episodes
 from arena.run import cli as arena_cli
 from tests.running import only_line, plain
 from tests.training_runs import metrics, summary, train
-from training.config import recipe_names
+from training.reading import recipe_names
 from training.run import cli
 
 
@@ -118,7 +118,7 @@ def test_grpo_has_several_updates_a_step(here: Path) -> None:
 
 
 def test_recipes_and_their_controls_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
-    from training.config import read_recipe
+    from training.reading import read_recipe
 
     for recipe in recipe_names():
         _, controls = read_recipe(recipe)

@@ -87,6 +87,16 @@ RECIPES: dict[str, Recipe] = {
         about="The control: the junior's shape, but it has seen the jargon in training and does not break on it.",
         stages=(Stage(4000, 4e-3, {"plain": 0.5, "jargon": 0.3, "mixed": 0.2}),),
     ),
+    "junior-other": Recipe(
+        hidden=48,
+        layers=1,
+        heads=3,
+        kv_heads=1,
+        feed_forward=256,
+        seed=4,
+        about="A stranger: another shape and seed, for asking whether what was learnt beside one junior helps another.",
+        stages=(Stage(2600, 4e-3, {"plain": 1.0}),),
+    ),
 }
 
 
@@ -94,7 +104,7 @@ RECIPES: dict[str, Recipe] = {
 class Options:
     """Make one embedded model."""
 
-    model: Annotated[Literal["senior", "junior", "junior-jargon"], tyro.conf.Positional]
+    model: Annotated[Literal["senior", "junior", "junior-jargon", "junior-other"], tyro.conf.Positional]
     """Which one."""
     out: Path
     """Folder for the weights (safetensors, bf16), the tokeniser and the card."""

@@ -169,7 +169,7 @@ def cli(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
 
     def act() -> int:
-        from training.settle import defaults
+        from training.reading import defaults
 
         path = _told(argv, "--config")
         default = defaults(_told(argv, "--recipe"), _told(argv, "--control"), Path(path) if path else None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass, replace
-from pathlib import Path
 
 from agents.contract import Agent, AgentError
 from agents.language_model import LanguageModel
@@ -14,28 +13,11 @@ from arena.command import fail
 from arena.config import check_agent, place
 from arena.policy import Call, OnDemand, PolicyError, parse
 from arena.tasks import Task, TaskError, load_task
-from training.config import TrainConfig, check_numbers, read_recipe, read_toml, set_fields, set_texts
+from training.config import SCHEDULES, TrainConfig
 from training.evaluate import team_of
-from training.objectives import make_objective
+from training.objectives import ObjectiveError, make_objective
+from training.reading import set_texts
 from training.rollouts import policy_for
-
-
-def defaults(recipe: str = "", control: str = "", path: Path | None = None) -> TrainConfig:
-    """What a recipe says, a control of it over it, and a file over both. Raises UserError."""
-    config, own = TrainConfig(), read_toml(path, "--config") if path else {}
-    whole = "agents" in own and "recipe" in own  # a run's own config.toml: it has all that its recipe said
-    if not whole and (recipe := recipe or own.get("recipe", "")):
-        table, controls = read_recipe(recipe)
-        set_fields(config, table, f"--recipe {recipe}")
-        if control and control not in controls:
-            fail(f"--control {control}: {recipe} has {', '.join(controls) or 'no controls'}")
-        if control:
-            set_fields(config, controls[control], f"--recipe {recipe}: controls.{control}")
-    elif control:
-        fail(f"--control {control}: name the --recipe that it belongs to")
-    set_fields(config, own, f"--config {path}")
-    config.recipe, config.control, config.config = recipe or config.recipe, control or config.control, path
-    return config
 
 
 def settled(config: TrainConfig) -> TrainConfig:
@@ -48,6 +30,62 @@ def settled(config: TrainConfig) -> TrainConfig:
     if is_dataclass(objective) and not isinstance(objective, type):  # what it has by default is said, too
         config.objective = {"name": config.objective.get("name", "reinforce"), **asdict(objective)}
     return replace(config, agents=_agents(config))
+
+
+def check_numbers(config: TrainConfig) -> None:
+    """Raises UserError for numbers that no run can have."""
+    at_least = {
+        "steps": (config.steps, 1),
+        "rollouts.problems": (config.rollouts.problems, 1),
+        "rollouts.samples": (config.rollouts.samples, 1),
+        "rollouts.limit": (config.rollouts.limit, 1),
+        "rollouts.batch_size": (config.rollouts.batch_size, 0),
+        "optimiser.learning_rate": (config.optimiser.learning_rate, 0),
+        "optimiser.eps": (config.optimiser.eps, 0),
+        "optimiser.weight_decay": (config.optimiser.weight_decay, 0),
+        "optimiser.max_grad_norm": (config.optimiser.max_grad_norm, 0),
+        "optimiser.warmup_steps": (config.optimiser.warmup_steps, 0),
+        "optimiser.mini_batches": (config.optimiser.mini_batches, 1),
+        "optimiser.epochs": (config.optimiser.epochs, 1),
+        "optimiser.micro_tokens": (config.optimiser.micro_tokens, 1),
+        "lora.rank": (config.lora.rank, 0),
+        "loss.kl_base": (config.loss.kl_base, 0),
+        "loss.kl_junior": (config.loss.kl_junior, 0),
+        "loss.truncate": (config.loss.truncate, 0),
+        "evaluation.every": (config.evaluation.every, 0),
+        "evaluation.last": (config.evaluation.last, 0),
+        "evaluation.problems": (config.evaluation.problems, 0),
+        "evaluation.test": (config.evaluation.test, 0),
+        "checkpoints.every": (config.checkpoints.every, 0),
+        "checkpoints.keep": (config.checkpoints.keep, 1),
+    }
+    for name, (value, least) in at_least.items():
+        if not least <= value < float("inf"):
+            flag = f"--{name}" if "." not in name else f"--set {name}"
+            fail(f"{flag}={value}: must be at least {least}")
+    if config.optimiser.mini_batches > config.rollouts.problems:
+        fail(
+            f"--set optimiser.mini_batches={config.optimiser.mini_batches}: there are only "
+            f"{config.rollouts.problems} problems a step"
+        )
+    if config.optimiser.schedule not in SCHEDULES:
+        fail(f"--set optimiser.schedule={config.optimiser.schedule}: must be one of {', '.join(SCHEDULES)}")
+    betas = config.optimiser.betas
+    if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
+        fail(f"--set optimiser.betas={betas}: give two numbers from 0 to below 1")
+    if not 0 <= config.lora.dropout < 1:
+        fail(f"--set lora.dropout={config.lora.dropout}: must be from 0 to below 1")
+    if not 0 <= config.seed < 2**63:
+        fail(f"--seed must be a whole number from 0 to {2**63 - 1}, not {config.seed}")
+    try:
+        objective = make_objective(config.objective)
+    except ObjectiveError as error:
+        fail(f"--set {error}")
+    if objective.needs_groups and config.rollouts.samples < 2:
+        fail(
+            f"--set rollouts.samples={config.rollouts.samples}: {config.objective['name']} compares samples of one "
+            "problem; give 2 or more"
+        )
 
 
 def _check_pairs(config: TrainConfig) -> None:
