@@ -17,6 +17,7 @@ from arena.plan import begun
 from arena.policy import Once, Policy, Solo, parse
 from arena.regrade import graded
 from arena.tasks import Problem, Task
+from training.clock import Clock
 from training.config import TrainConfig
 from training.world import World
 
@@ -64,9 +65,17 @@ class Rollouts:
     """Plans, plays and grades the rollouts of a run."""
 
     def __init__(
-        self, config: TrainConfig, task: Task, agents: Mapping[str, Agent], engine: Engine, grader: Grader, world: World
+        self,
+        config: TrainConfig,
+        task: Task,
+        agents: Mapping[str, Agent],
+        engine: Engine,
+        grader: Grader,
+        world: World,
+        clock: Clock,
     ):
         self.config, self.task, self.engine, self.grader, self.world = config, task, engine, grader, world
+        self.clock = clock
         self.policy = parse(config.handoff)
         self._vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
 

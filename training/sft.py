@@ -38,11 +38,9 @@ from training.config import (
     LoraConfig,
     OptimiserConfig,
     TrainConfig,
-    check_numbers,
-    read_toml,
-    set_fields,
-    set_texts,
 )
+from training.reading import read_toml, set_fields, set_texts
+from training.settle import check_numbers
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -441,8 +439,8 @@ def main(given: SftConfig) -> int:
     folder = config.out or _new_folder(config)
     try:
         refuse(folder, saved(config), resume=config.resume)
-    except StoreError as error:
-        fail(str(error))
+    except (StoreError, OSError) as error:
+        fail(f"--out {folder}: {error.strerror}" if isinstance(error, OSError) else str(error))
     return _train(config, folder, tuner_of(config))
 
 

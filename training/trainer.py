@@ -50,7 +50,8 @@ class Trainer:
         world: World,
     ):
         self.config, self.senior, self.world = config, senior, world
-        self.rollouts = Rollouts(config, task, agents, engine, grader, world)
+        self.clock = Clock()
+        self.rollouts = Rollouts(config, task, agents, engine, grader, world, self.clock)
         self.evaluator = Evaluator(config, task, agents, engine, grader, world)
         vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
         self.learner = Learner(config, senior, vocabularies, world)
@@ -62,7 +63,6 @@ class Trainer:
         """The last evaluation's figures."""
         self.seconds = 0.0
         self.tokens = 0
-        self.clock = Clock()
 
     def run(self, folder: Path, records: Records | None, show: Show, *, until: int | None = None) -> None:
         """Goes on to the last step (or to ``until``). ``records`` is None in all processes but the first."""
@@ -90,8 +90,7 @@ class Trainer:
 
     def _step(self, records: Records | None) -> dict[str, Any]:
         """One round of rollouts and updates; its line of metrics, without the time that it took."""
-        with self.clock.on("rollout"):
-            played = self.rollouts.play(self.step)
+        played = self.rollouts.play(self.step)
         with self.clock.on("store"):
             stored = self.world.gathered(rollout.episode for rollout in played)
             if records and self.config.log.rollouts:

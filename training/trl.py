@@ -90,8 +90,6 @@ class ArenaRollouts:
         check_agents(self.agents, name)
         self._address = task if isinstance(task, str) else task.name
         self.task = load_task(task) if isinstance(task, str) else task
-        for junior in juniors.values():
-            junior.model.requires_grad_(False)
         with playing(senior, senior.model):
             self.engine = TorchEngine(self.agents, seed=0, limit=1)  # TRL's configuration says how; see _settle
         self._all_at_once, self.engine.batch_size = not batch_size, max(1, batch_size)
