@@ -1,4 +1,4 @@
-"""What docs/TRAINING.md says is so: its fields, its objective, its recipes and experiments; and what is shown of a run."""
+"""What docs/TRAINING.md says is so: fields, objective, recipes, experiments; and what is shown of a run."""
 
 from __future__ import annotations
 

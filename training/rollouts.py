@@ -72,10 +72,10 @@ class Rollouts:
         engine: Engine,
         grader: Grader,
         world: World,
-        clock: Clock,
+        clock: Clock | None = None,
     ):
         self.config, self.task, self.engine, self.grader, self.world = config, task, engine, grader, world
-        self.clock = clock
+        self.clock = clock or Clock()
         self.policy = parse(config.handoff)
         self._vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
 
@@ -105,14 +105,15 @@ class Rollouts:
         whole = self.jobs(step)
         jobs = self.world.share(list(enumerate(whole)))
         mine = [job for _, job in jobs]
-        if isinstance(self.policy.schedule, Once) and any(len(job.names) > 1 for job in mine):
-            acted, episodes = self._play_once(mine, self.policy.schedule.fraction)
-        else:
-            acted = episodes = self._played(mine)
-        grades = graded(
-            [(e, job.problem.answer) for e, job in zip(episodes, mine, strict=True)], self.task, self.grader
-        )
-        check_rollouts(mine, episodes, grades)
+        with self.clock.on("rollout"):
+            if isinstance(self.policy.schedule, Once) and any(len(job.names) > 1 for job in mine):
+                acted, episodes = self._play_once(mine, self.policy.schedule.fraction)
+            else:
+                acted = episodes = self._played(mine)
+        with self.clock.on("grade"):
+            answers = [job.problem.answer for job in mine]
+            grades = graded(list(zip(episodes, answers, strict=True)), self.task, self.grader)
+            check_rollouts(mine, episodes, grades)
         for episode, grade in zip(episodes, grades, strict=True):
             episode.grade = grade
         samples = self.config.rollouts.samples
