@@ -27,7 +27,7 @@ class RunConfig:
 
     pair: str = "senior:junior"
     """Who sits down, in order: NAME:NAME, more, or one for a solo run. Built in: senior, junior, junior-jargon,
-    and human, a person at this terminal."""
+    junior-other, and human, a person at this terminal."""
     agent: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
     """NAME=ADDRESS defines an agent (repeatable). Addresses: hf:PATH-OR-ID, openai:MODEL@URL, python:MODULE:CALLABLE,
     script:TEXT, or another name."""
