@@ -299,7 +299,6 @@ class Tuner:
                 loss += float(share.detach())
         norm = self.optimiser.norm()
         if not math.isfinite(loss) or not math.isfinite(norm):
-            self.optimiser.forget()
             what = "gradient" if math.isfinite(loss) else "loss"
             raise TrainingError(
                 f"step {self.step + 1}: the {what} is not a number; try a lower --set optimiser.learning_rate"
@@ -446,6 +445,7 @@ def main(given: SftConfig) -> int:
 
 def tuner_of(config: SftConfig) -> Tuner:
     """The model, made trainable, and what it is to learn. Raises UserError."""
+    from agents.loading import quiet
     from arena.run import settle_threads
     from training.rollouts import in_order
     from training.senior import make_trainable
@@ -461,7 +461,8 @@ def tuner_of(config: SftConfig) -> Tuner:
     four_bit = (
         table.four_bit or getattr(made.model.config, "quantization_config", None) is not None
     )  # or stored in 4 bits
-    agent = make_trainable(made, SENIOR, replace(table, four_bit=four_bit), config.learning)
+    with quiet():
+        agent = make_trainable(made, SENIOR, replace(table, four_bit=four_bit), config.learning)
     count = min(len(train), config.problems or len(train))
     shuffled = (train[at] for _, at in in_order(count, config.seed, 0, count, True))
     examples, left_out = examples_of(agent, shuffled, config.max_length, config.steps * config.batch_size)

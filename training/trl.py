@@ -159,7 +159,7 @@ class ArenaRollouts:
         bar(model, self.senior.vocabulary.never)
         if getattr(trainer, "ref_model", None) is not None:
             bar(trainer.accelerator.unwrap_model(trainer.ref_model), self.senior.vocabulary.never)
-        self._trainer, self._compared = trainer, False
+        self._trainer, self._compared, self._at = trainer, False, -1
 
     def _jobs(self, prompts: Sequence[str], trainer: Any) -> list[Job]:
         """A job for each prompt. In training every episode of a run has a sample number, and so coins and draws, of its
