@@ -57,8 +57,13 @@ def read_config(folder: Path) -> dict[str, Any]:
 class Run:
     """A run's folder, open for writing."""
 
-    def __init__(self, folder: Path, config: dict[str, Any], *, resume: bool = False):
-        """Makes the folder, or with ``resume`` goes on with it. Raises StoreError if it holds something else."""
+    def __init__(
+        self, folder: Path, config: dict[str, Any], *, resume: bool = False, sizes: dict[str, int] | None = None
+    ):
+        """Makes the folder, or with ``resume`` goes on with it. Raises StoreError if it holds something else.
+
+        ``sizes`` (bytes, by file) cuts off what was written after a checkpoint.
+        """
         self.folder = folder
         refuse(folder, config, resume=resume)
         self._made = not folder.exists()
@@ -78,6 +83,9 @@ class Run:
                 import tomli_w
 
                 replace_file(folder / "config.toml", tomli_w.dumps(config).encode())
+            for name, size in (sizes or {}).items():
+                if (folder / name).is_file() and (folder / name).stat().st_size > size:
+                    os.truncate(folder / name, size)
             self._episodes = opened.enter_context(closing(Lines(folder / "episodes.jsonl")))
             self._metrics = opened.enter_context(closing(Lines(folder / "metrics.jsonl")))
             self._ids |= dict.fromkeys(episode.id for episode in read_episodes(folder))

@@ -20,7 +20,6 @@ import torch
 from agents.language_model import LanguageModel
 from agents.loading import load_language_model
 from agents.registry import EMBEDDED
-from agents.rescoring import OVER
 from training.config import LossConfig
 from training.loss import Loss, Sample, Watch, micro_batches, own_factors, sample_of
 from training.objectives.grpo import Grpo
@@ -76,18 +75,14 @@ class Batch:
         found: torch.Tensor = (self.theirs["completion_mask"] * self.theirs["tool_mask"]).bool()
         return found
 
-    def samples(self, *, certain: bool) -> list[Sample]:
-        """The rollouts with their advantages; ``certain``: with the factors of `token` that are always log 1, too."""
+    def samples(self) -> list[Sample]:
+        """The rollouts with their advantages."""
         right = np.array([(episode.grade or {})["verdict"] == "correct" for episode in self.episodes])
         advantages = OURS.advantages(right, np.repeat(np.arange(PROBLEMS), SAMPLES))
         vocabularies = {self.senior.vocabulary.digest: self.senior.vocabulary}
         samples = [sample_of(self.senior, "senior", one, vocabularies, others=False) for one in self.episodes]
         for sample, advantage in zip(samples, advantages, strict=True):
             sample.advantage = float(advantage)
-            if not certain:
-                kept = [n for n, factor in enumerate(sample.view.factors) if factor.token != OVER]
-                sample.behaviour = [sample.behaviour[n] for n in kept]
-                sample.view.factors[:] = [sample.view.factors[n] for n in kept]
         return samples
 
     def ours(self, samples: list[Sample], divisor: float) -> tuple[float, dict[str, torch.Tensor]]:
@@ -132,13 +127,13 @@ def assert_equal(
 
 
 def test_the_advantages_are_trls(batch: Batch) -> None:
-    found = [sample.advantage for sample in batch.samples(certain=False)]
+    found = [sample.advantage for sample in batch.samples()]
     assert found == pytest.approx(batch.theirs["advantages"].tolist(), abs=1e-5)
     assert min(found) < -0.3 < 0.3 < max(found)
 
 
 def test_what_the_log_probabilities_were_is_the_same(batch: Batch) -> None:
-    samples = batch.samples(certain=False)
+    samples = batch.samples()
     batch.senior.model.eval()
     batch.loss.remember(samples, 1000)
     found = torch.cat([sample.old for sample in samples if sample.old is not None])
@@ -148,7 +143,7 @@ def test_what_the_log_probabilities_were_is_the_same(batch: Batch) -> None:
 @pytest.mark.parametrize("loss_type", ["dapo", "bnpo"])
 def test_at_ratio_1(batch: Batch, loss_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(batch.trainer, "loss_type", loss_type)
-    samples = batch.samples(certain=False)
+    samples = batch.samples()
     factors = sum(len(sample.view.factors) for sample in samples)
     assert factors == int(batch.mine.sum()) == int(batch.theirs["num_items_in_batch"])
     assert_equal(batch.ours(samples, OURS.divisor(len(samples), factors, 60)), batch.trls())
@@ -156,7 +151,7 @@ def test_at_ratio_1(batch: Batch, loss_type: str, monkeypatch: pytest.MonkeyPatc
 
 def test_off_policy_with_both_clips_active(batch: Batch, monkeypatch: pytest.MonkeyPatch) -> None:
     """The old log-probabilities are moved by noise of one nat: ratios from .1 to 10."""
-    samples, mine = batch.samples(certain=False), batch.mine
+    samples, mine = batch.samples(), batch.mine
     noise = torch.randn(mine.shape, generator=torch.Generator().manual_seed(3)) * 1.0
     old = batch.theirs["old_per_token_logps"] + noise
     for sample, row, its in zip(samples, old, mine, strict=True):
@@ -173,16 +168,11 @@ def test_off_policy_with_both_clips_active(batch: Batch, monkeypatch: pytest.Mon
             assert abs(batch.trls(old_per_token_logps=old)[0] - theirs[0]) > 1e-3
 
 
-def test_a_mini_batch_as_the_trainer_has_it(batch: Batch) -> None:
-    """With all factors that training counts: TRL's gradient times tokens / factors; under `spaced-token` just TRL's."""
-    samples = batch.samples(certain=True)
-    factors = sum(own_factors(episode, "senior") for episode in batch.episodes)
-    assert factors == sum(len(sample.view.factors) for sample in samples)
-    scale = factors / int(batch.mine.sum())
-    assert (scale == 1.0) == batch.rule.plain
-    _, gradients = batch.ours(samples, OURS.divisor(len(samples), factors, 60))
-    loss, theirs = batch.trls()
-    assert_equal((loss / scale, gradients), (loss, theirs), scale)
+def test_the_trainer_counts_what_trl_counts(batch: Batch) -> None:
+    """Also under `token`, where a unit is always over: what was not decided is no factor of the loss."""
+    assert sum(own_factors(episode, "senior", batch.senior.vocabulary) for episode in batch.episodes) == int(
+        batch.mine.sum()
+    )
 
 
 def test_the_senior_is_the_model_that_trl_has(batch: Batch) -> None:

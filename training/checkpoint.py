@@ -100,6 +100,19 @@ def point(folder: Path, name: str, place: Path) -> None:
     _sync(folder)
 
 
+def mend_links(folder: Path, best: int | None) -> None:
+    """After a kill between a checkpoint and its links: ``last`` is the newest, ``best`` what that one knows as best."""
+    last = last_of(folder)
+    if last is None:
+        return
+    if not (folder / "last").is_symlink() or os.readlink(folder / "last") != last.name:
+        point(folder, "last", last)
+    if best is not None and (folder / name_of(best)).is_dir():
+        there = best_of(folder)
+        if there is None or there.name != name_of(best):
+            point(folder, "best", folder / name_of(best))
+
+
 def prune(folder: Path, keep: int) -> None:
     """Removes all but the newest checkpoints and the best."""
     best = best_of(folder)
@@ -125,8 +138,8 @@ def read(place: Path, agent: LanguageModel, optimiser: Optimiser) -> dict[str, A
     try:
         load_weights(place, agent)
         tensors = load_file(place / "trainer.safetensors")
+        torch.set_rng_state(tensors.pop("random"))
         optimiser.load_state(tensors)
-        torch.set_rng_state(tensors["random"])
         state: dict[str, Any] = json.loads((place / "trainer.json").read_text(encoding="utf-8"))
         return state
     except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:

@@ -56,7 +56,7 @@ class Learner:
 
     def update(self, played: Sequence[Rollout]) -> dict[str, Any]:
         """Trains on this process's rollouts of a step; what the metrics say of it."""
-        config, ready = self.config.optimiser, self.prepared(played)
+        config, ready, rate = self.config.optimiser, self.prepared(played), self.optimiser.rate()
         watch, norms = Watch(), []
         with training_mode(self.senior, self.config):
             if len(ready.divisors) * config.epochs > 1:
@@ -69,10 +69,10 @@ class Learner:
         return {
             "loss": round(self._sum(watch.loss) / len(norms), 6),
             "grad_norm": round(float(np.mean(norms)), 6),
-            "learning_rate": self.optimiser.rate(),
+            "learning_rate": rate,
             "in_loss": ready.in_loss,
             "factors": int(self._sum(watch.factors)),
-            "clipped": round(self._sum(watch.clipped) / max(1, ready.factors), 6),
+            "clipped": round(self._sum(watch.clipped) / max(1, self._sum(watch.own)), 6),
             "mismatch": mismatch(self.world.gathered(watch.gaps)),
             **({"kl_base": self._sum(watch.kl_base)} if self.config.loss.kl_base else {}),
             **({"kl_junior": self._sum(watch.kl_junior)} if self.config.loss.kl_junior else {}),
@@ -87,7 +87,7 @@ class Learner:
         # Where others' factors are in the loss, too, only the views know how many those are in the senior's tokens.
         read = [self._sample(rollout) for rollout in played] if self.objective.others else None
         if read is None:
-            counts = [own_factors(rollout.acted, config.senior) for rollout in played]
+            counts = [own_factors(rollout.acted, config.senior, self.senior.vocabulary) for rollout in played]
         else:
             counts = [len(sample.view.factors) for sample in read]
         everybody = self.world.gathered((r.group, r.correct, n) for r, n in zip(played, counts, strict=True))

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from agents.contract import Span, View
 from agents.language_model import LanguageModel
+from agents.replay import Reader
 from agents.rescoring import OVER, Factor, TrainingView, logprobs, training_view
 from agents.units import UnitRule
 from agents.vocabulary import Vocabulary
-from arena.episode import Episode, spans_of
+from arena.episode import Episode, spans_of, surfaces
 from arena.policy import parse
 from training.config import LossConfig
 from training.objectives import Objective, Terms
@@ -44,6 +45,8 @@ class Watch:
 
     loss: float = 0.0
     factors: int = 0
+    own: int = 0
+    """Factors of the senior, in all updates."""
     clipped: float = 0.0
     """Sum over the senior's factors of: its ratio to the old probability is outside of 1 +- .2."""
     gaps: list[float] = field(default_factory=list)
@@ -52,10 +55,31 @@ class Watch:
     kl_junior: float = 0.0
 
 
-def own_factors(episode: Episode, senior: str) -> int:
-    """How many factors the senior made, prefix left out: token by token, and its decisions that a unit was over."""
-    spans = [span for span in episode.spans[episode.prefix_spans or 0 :] if span.author == senior]
-    return sum(len(span.token_ids or ()) + (span.end_logprob is not None) for span in spans)
+def certain_states(vocabulary: Vocabulary, rule: UnitRule) -> list[bool]:
+    """Of each state of a unit rule: whatever comes next opens a unit, so that the last one is over, undecided.
+
+    An `end` factor there is 1 for everybody: under `token` all of them are. It is no factor of a loss.
+    """
+    return [bool(opens.all()) for opens in vocabulary.table(rule.name).opens]
+
+
+def own_factors(episode: Episode, senior: str, vocabulary: Vocabulary) -> int:
+    """How many factors the senior made, prefix left out: its tokens, and its decisions that a unit was over."""
+    rule = parse(episode.policy).rule
+    certain, first = certain_states(vocabulary, rule), episode.prefix_spans or 0
+    mine = [n for n, span in enumerate(episode.spans) if n >= first and span.author == senior]
+    tokens = sum(len(episode.spans[n].token_ids or ()) for n in mine)
+    ends = {n for n in mine if episode.spans[n].end_logprob is not None}
+    if all(certain):
+        return tokens
+    # What is certain was recorded as 0, so units need not be counted again where nothing was.
+    if any(certain) and any(episode.spans[n].end_logprob == 0 for n in ends):
+        reader = Reader(rule)
+        for number, steps in enumerate(surfaces(episode.text, episode.spans)):
+            reader.skip(steps)
+            if certain[reader.state]:
+                ends.discard(number)
+    return tokens + len(ends)
 
 
 def sample_of(
@@ -76,9 +100,15 @@ def sample_of(
     behaviour = list(_behaviour(view.factors, spans, agent.vocabulary.digest))
     # What the senior can never draw, as a token of the junior's that it was told to suppress, it cannot learn either.
     barred = {*agent.vocabulary.never, *agent.vocabulary.end_ids} - {agent.vocabulary.end}
-    possible = [n for n, factor in enumerate(view.factors) if factor.mine or factor.token not in barred]
-    view = TrainingView(view.ids, [view.factors[n] for n in possible])
-    return Sample(view, [behaviour[n] for n in possible])
+    certain = certain_states(agent.vocabulary, rule)
+
+    def decides(factor: Factor) -> bool:
+        if factor.token == OVER:
+            return not certain[factor.state]
+        return factor.mine or factor.token not in barred
+
+    kept = [pair for pair in zip(view.factors, behaviour, strict=True) if decides(pair[0])]
+    return Sample(TrainingView(view.ids, [factor for factor, _ in kept]), [recorded for _, recorded in kept])
 
 
 def _behaviour(factors: Sequence[Factor], spans: Sequence[Span], digest: str) -> Iterator[float]:
@@ -143,6 +173,8 @@ class Loss:
 
     def backward(self, batch: Sequence[Sample], divisor: float, watch: Watch, *, gaps: bool) -> None:
         """Adds the gradient of a micro-batch's part of the loss, and notes what it was made of."""
+        if not any(sample.view.factors for sample in batch):
+            return  # nobody wrote anything in these that is in the loss
         found = logprobs(self.agent, self.rule, [sample.view for sample in batch])
         device = found.device
 
@@ -155,12 +187,13 @@ class Loss:
         now = found.detach()
         known = [sample.old for sample in batch]
         old = now if any(one is None for one in known) else torch.cat([one for one in known if one is not None])
-        terms = self.objective.terms(Terms(found, old, advantages))
         weights = torch.where(mine, 1.0, self.objective.others)
         if self.config.truncate:
             weights = weights * torch.where(mine, (old - behaviour).exp().clamp(max=self.config.truncate), 1.0)
-        # A factor that is not in the loss must not touch it, whatever it is: 0 * inf is not 0.
-        loss = torch.where(weights > 0, weights * terms, 0.0).sum()
+        # A factor that is not in the loss must not touch it, whatever it is: 0 * inf is not 0, in a gradient neither.
+        inside = weights > 0
+        terms = self.objective.terms(Terms(found[inside], old[inside], advantages[inside]))
+        loss = (weights[inside] * terms).sum()
         if self.config.kl_base and self.base is not None:
             with torch.no_grad(), self.base() as base:
                 before = logprobs(base, self.rule, [sample.view for sample in batch])
@@ -176,6 +209,7 @@ class Loss:
         torch.autograd.backward(loss)
         watch.loss += float(loss.detach())
         watch.factors += int((weights > 0).sum())
+        watch.own += int(mine.sum())
         watch.clipped += float((((now - old).exp() - 1).abs() > 0.2)[mine].sum())
         if gaps:
             watch.gaps += (behaviour - now)[mine].tolist()

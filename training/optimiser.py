@@ -36,14 +36,16 @@ class Optimiser:
         """The learning rate of the next update."""
         config, done = self.config, self.done
         warm = min(1.0, (done + 1) / (config.warmup_steps + 1)) if done < config.warmup_steps else 1.0
-        left = max(0, done - config.warmup_steps) / max(1, self.updates - config.warmup_steps)
+        left = min(1.0, max(0, done - config.warmup_steps) / max(1, self.updates - config.warmup_steps))
         fall = {"constant": 1.0, "linear": 1 - left, "cosine": 0.5 * (1 + math.cos(math.pi * left))}
         return config.learning_rate * warm * fall[config.schedule]
 
     def norm(self) -> float:
-        """The norm of all gradients."""
+        """The norm of all gradients, in fp32 or better: 16 bits are off by a part in 400, and fp16 overflows."""
         gradients = [weight.grad for weight in self.weights if weight.grad is not None]
-        return float(torch.nn.utils.get_total_norm(gradients)) if gradients else 0.0
+        wide = [torch.promote_types(gradient.dtype, torch.float32) for gradient in gradients]
+        norms = [torch.linalg.vector_norm(g, dtype=dtype) for g, dtype in zip(gradients, wide, strict=True)]
+        return float(torch.linalg.vector_norm(torch.stack([n.to(norms[0]) for n in norms]))) if norms else 0.0
 
     def step(self, norm: float) -> None:
         """One update from the gradients, whose norm this is; they are gone afterwards."""
@@ -82,6 +84,9 @@ class Optimiser:
 
     def load_state(self, state: dict[str, Tensor]) -> None:
         """Raises KeyError if it is of another model."""
+        strangers = {key.partition(".")[2] for key in state if key != "done"} - set(self.names)
+        if strangers:
+            raise KeyError(sorted(strangers)[0])
         self.done = int(state["done"])
         for name, weight, master in zip(self.names, self.weights, self.masters, strict=True):
             if master is not weight:

@@ -7,7 +7,6 @@ on from it cuts what was written after it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -15,9 +14,10 @@ from types import TracebackType
 from typing import Any
 
 from arena.episode import Episode
-from arena.store import Run, refuse
+from arena.store import Run
 
-FILES = ("episodes.jsonl", "metrics.jsonl", "validation/episodes.jsonl")
+FILES = {"": ("episodes.jsonl", "metrics.jsonl"), "validation": ("episodes.jsonl",)}
+"""What is appended to, by folder."""
 
 
 class Records:
@@ -26,16 +26,13 @@ class Records:
     def __init__(self, folder: Path, config: dict[str, Any], *, resume: bool, sizes: dict[str, int]):
         """With ``resume`` the files are cut to ``sizes``, those of the checkpoint (none: to nothing). StoreError."""
         self.folder, self._config = folder, config
-        refuse(folder, config, resume=resume)
-        if resume:
-            for name in FILES:
-                path = folder / name
-                if path.is_file() and path.stat().st_size > sizes.get(name, 0):
-                    os.truncate(path, sizes.get(name, 0))
+        cut = {place: {name: sizes.get(f"{place}/{name}", 0) for name in names} for place, names in FILES.items()}
         with ExitStack() as opened:
-            self._run = opened.enter_context(Run(folder, config, resume=resume))
-            there = (folder / "validation" / "config.toml").is_file()
-            self._validation = opened.enter_context(Run(folder / "validation", config, resume=there))
+            self._run = opened.enter_context(Run(folder, config, resume=resume, sizes=cut[""] if resume else None))
+            place = folder / "validation"
+            there = (place / "config.toml").is_file()
+            whole = Run(place, config, resume=there, sizes=cut["validation"] if there else None)
+            self._validation = opened.enter_context(whole)
             self._opened = opened.pop_all()
 
     def rollouts(self, episodes: Iterable[Episode]) -> None:
@@ -58,7 +55,8 @@ class Records:
 
     def sizes(self) -> dict[str, int]:
         """How long every file is now."""
-        return {name: (self.folder / name).stat().st_size for name in FILES if (self.folder / name).is_file()}
+        paths = [(f"{place}/{name}", self.folder / place / name) for place, names in FILES.items() for name in names]
+        return {name: path.stat().st_size for name, path in paths if path.is_file()}
 
     def finish(self, summary: dict[str, Any]) -> None:
         self._run.finish(summary)

@@ -43,6 +43,10 @@ class Rollout:
         return (self.episode.grade or {}).get("verdict") == "correct"
 
 
+CUT = 2**32
+"""Samples from here on are solutions that others go on from."""
+
+
 def in_order(size: int, seed: int, start: int, count: int, shuffle: bool) -> Iterator[tuple[int, int]]:
     """(epoch, index) of ``count`` of ``size`` problems from place ``start`` on: each once before any comes again."""
     for place in range(start, start + count):
@@ -124,12 +128,18 @@ class Rollouts:
         solo = Policy(self.policy.unit, Solo())
         senior = self.config.senior
         condition = f"solo:{senior}"
-        parents = self._played([Job(j.problem, j.sample, solo, (senior,), condition, j.step) for j in jobs])
-        children = [
-            begun(job, parent, fraction, self._vocabularies) if len(job.names) > 1 else job
-            for job, parent in zip(jobs, parents, strict=True)
-        ]
-        return parents, self._played(children)
+        # Where a solution is cut hangs on all of it, so who goes on must not draw by the numbers that wrote the rest:
+        # the gradient would not be that of the expected reward. So what is cut has a sample, and draws, of its own.
+        begins = {
+            n: Job(j.problem, CUT + j.sample, solo, (senior,), condition, j.step)
+            for n, j in enumerate(jobs)
+            if len(j.names) > 1
+        }
+        parents = dict(zip(begins, self._played(list(begins.values())), strict=True))
+        episodes = self._played(
+            [begun(j, parents[n], fraction, self._vocabularies) if n in parents else j for n, j in enumerate(jobs)]
+        )
+        return [parents.get(n, episode) for n, episode in enumerate(episodes)], episodes
 
     def _played(self, jobs: Sequence[Job]) -> list[Episode]:
         """The episodes of some jobs, in their order. Raises TrainingError where one failed."""

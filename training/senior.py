@@ -11,6 +11,7 @@ import torch
 
 from agents.contract import Agent
 from agents.language_model import LanguageModel, weights_digest
+from agents.loading import quiet
 from agents.registry import AgentConfig
 from arena.command import fail
 from training.config import TrainConfig
@@ -30,7 +31,7 @@ def make_trainable(agent: Agent, name: str, given: AgentConfig, config: TrainCon
         if given.adapter:
             fail(f"{where}: has an adapter already, which is trained on; leave out --set lora.rank, or the adapter")
         _add_lora(agent, config, given.four_bit)
-    elif given.four_bit and not given.adapter:
+    elif not given.adapter and (given.four_bit or getattr(agent.model, "is_quantized", False)):
         fail(f"{where}: weights of 4 bits cannot be trained themselves; give --set lora.rank=16")
     elif not given.adapter:
         agent.model.requires_grad_(True)
@@ -57,7 +58,8 @@ def _add_lora(agent: LanguageModel, config: TrainConfig, four_bit: bool) -> None
         # Of what peft's preparation for k-bit training does, this is what the engine can stay exact with.
         agent.model.requires_grad_(False)
     try:
-        agent.model = peft.get_peft_model(agent.model, settings).eval()
+        with quiet():
+            agent.model = peft.get_peft_model(agent.model, settings).eval()
     except ValueError as error:
         fail(f"--set lora.targets={config.lora.targets}: {str(error).splitlines()[0]}")
 

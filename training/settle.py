@@ -70,6 +70,8 @@ def check_numbers(config: TrainConfig) -> None:
         )
     if config.optimiser.schedule not in SCHEDULES:
         fail(f"--set optimiser.schedule={config.optimiser.schedule}: must be one of {', '.join(SCHEDULES)}")
+    if not 0 < config.lora.alpha < float("inf"):
+        fail(f"--set lora.alpha={config.lora.alpha}: must be above 0")
     betas = config.optimiser.betas
     if len(betas) != 2 or not all(0 <= beta < 1 for beta in betas):
         fail(f"--set optimiser.betas={betas}: give two numbers from 0 to below 1")

@@ -195,4 +195,6 @@ class Trainer:
         refresh(self.senior)
         self.step, self.held_out = state["step"], state["held_out"]
         self.best = None if state["best"] is None else (state["best"][0], state["best"][1])
+        if self.world.main:
+            checkpoint.mend_links(place.parent, self.best[1] if self.best else None)
         self.seconds, self.tokens = state["spent_seconds"], state["tokens"]

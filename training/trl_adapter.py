@@ -20,7 +20,7 @@ from agents.units import RULES
 from arena.policy import Call, Once, OnDemand, Policy
 
 UNITS = tuple(name for name, rule in RULES.items() if rule.plain or name == "token")
-"""Where every token has one factor, and nothing else has one (an `end` factor of `token` is always log 1)."""
+"""Where every token has one factor, and nothing else has one."""
 BARRED = -1e4
 """Added to the logits of ids that are never drawn: e^-10000 is 0 in fp32, and unlike -inf it is 0 times a mask of 0."""
 

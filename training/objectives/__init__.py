@@ -39,7 +39,7 @@ def make_objective(given: Mapping[str, Any]) -> Objective:
     except ObjectiveError:
         raise
     except Exception as error:  # the user's own code, or an option of another type
-        raise ObjectiveError(f"objective {name}: {type(error).__name__}: {error}") from None
+        raise ObjectiveError(f"objective {name}: {_said(error)}") from None
     if not isinstance(made, Objective):
         missing = [
             part for part in ("needs_groups", "others", "advantages", "terms", "divisor") if not hasattr(made, part)
@@ -59,6 +59,11 @@ def _users(name: str) -> Callable[..., Objective]:
     module, _, attribute = rest.partition(":")
     try:
         found: Callable[..., Objective] = getattr(importlib.import_module(module), attribute)
-    except Exception as error:
-        raise ObjectiveError(f"objective.name {name}: {type(error).__name__}: {error}") from None
+    except (Exception, SystemExit) as error:
+        raise ObjectiveError(f"objective.name {name}: {_said(error)}") from None
     return found
+
+
+def _said(error: BaseException) -> str:
+    """In one line, whatever the user's code says."""
+    return " ".join(f"{type(error).__name__}: {error}".split())

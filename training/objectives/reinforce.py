@@ -46,8 +46,11 @@ class Reinforce:
         return self.j
 
     def advantages(self, correct: NDArray[np.bool_], groups: Ints) -> Floats:
-        rewards: Floats = np.where(correct, 1.0, float(self.c))
-        return rewards if self.baseline == "none" else leave_one_out(rewards, np.zeros_like(groups))
+        if self.baseline == "none":
+            rewards: Floats = np.where(correct, 1.0, float(self.c))
+            return rewards
+        # Counted in whole numbers, so that equal rewards give exactly 0.
+        return leave_one_out(correct.astype(np.float64), np.zeros_like(groups)) * (1 - self.c)
 
     def terms(self, given: Terms) -> Tensor:
         return -given.advantages * given.logprobs
