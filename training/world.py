@@ -61,15 +61,12 @@ class World:
         return found
 
     def sum_gradients(self, parameters: Iterable[Tensor]) -> None:
-        """Adds up the gradients of all processes; who had none gets a gradient, too."""
-        if self.size == 1:
-            return
-        import torch.distributed as dist
-
+        """Adds up the gradients of all processes. Who had none has zeros, also alone: momentum goes on."""
         for parameter in parameters:
             if parameter.grad is None:
                 parameter.grad = torch.zeros_like(parameter)
-            dist.all_reduce(parameter.grad)
+            if self.size > 1:
+                torch.distributed.all_reduce(parameter.grad)
 
     def wait(self) -> None:
         """Until everybody is here."""
