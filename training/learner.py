@@ -72,14 +72,18 @@ class Learner:
             "learning_rate": rate,
             "in_loss": ready.in_loss,
             "factors": int(self._sum(watch.factors)),
-            "clipped": round(self._sum(watch.clipped) / max(1, self._sum(watch.own)), 6),
+            "clipped": round(self._mean(watch.clipped, watch.own), 6),
             "mismatch": mismatch(self.world.gathered(watch.gaps)),
-            **({"kl_base": self._sum(watch.kl_base)} if self.config.loss.kl_base else {}),
-            **({"kl_junior": self._sum(watch.kl_junior)} if self.config.loss.kl_junior else {}),
+            **({"kl_base": self._mean(watch.kl_base, watch.own)} if self.config.loss.kl_base else {}),
+            **({"kl_junior": self._mean(watch.kl_junior, watch.theirs)} if self.config.loss.kl_junior else {}),
         }
 
     def _sum(self, value: float) -> float:
         return sum(self.world.gathered([value]))
+
+    def _mean(self, value: float, count: int) -> float:
+        """Over the factors of all processes: nats, or a share."""
+        return self._sum(value) / max(1.0, self._sum(count))
 
     def prepared(self, played: Sequence[Rollout]) -> Prepared:
         """Advantages and divisors of the whole step, and this process's samples."""
@@ -104,10 +108,11 @@ class Learner:
                 sample = read[n] if read else self._sample(rollout)
                 sample.advantage = float(advantage)
                 samples.append((sample, int(parts[at + n])))
-        divisors = [
-            self.objective.divisor(int((parts == part).sum()), int(factors[parts == part].sum()), config.rollouts.limit)
-            for part in range(config.optimiser.mini_batches)
-        ]
+        divisors = []
+        for inside in (parts == part for part in range(config.optimiser.mini_batches)):
+            count = int(factors[inside].sum())
+            divisor = self.objective.divisor(int(inside.sum()), count, config.rollouts.limit)
+            divisors.append(divisor or 1.0)  # 0 where nobody wrote a factor: there is nothing to divide, but a KL
         return Prepared(samples, divisors, int((advantages != 0).sum()), int(factors.sum()))
 
     def _place(self) -> int:

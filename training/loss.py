@@ -47,6 +47,8 @@ class Watch:
     factors: int = 0
     own: int = 0
     """Factors of the senior, in all updates."""
+    theirs: int = 0
+    """Factors of others."""
     clipped: float = 0.0
     """Sum over the senior's factors of: its ratio to the old probability is outside of 1 +- .2."""
     gaps: list[float] = field(default_factory=list)
@@ -210,6 +212,7 @@ class Loss:
         watch.loss += float(loss.detach())
         watch.factors += int((weights > 0).sum())
         watch.own += int(mine.sum())
+        watch.theirs += int((~mine).sum())
         watch.clipped += float((((now - old).exp() - 1).abs() > 0.2)[mine].sum())
         if gaps:
             watch.gaps += (behaviour - now)[mine].tolist()
