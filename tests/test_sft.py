@@ -30,7 +30,8 @@ from training import checkpoint, sft, tuning
 from training.config import LoraConfig, OptimiserConfig
 from training.optimiser import Optimiser
 from training.senior import make_trainable
-from training.sft import SftConfig, cli, settled, tuner_of
+from training.sft import cli, settled, tuner_of
+from training.sft_config import SftConfig
 from training.tuning import Example, Tuner, examples_of, nats, parts_of
 
 PROBLEMS = Arithmetic(most_steps=3, style="jargon").problems("train")[:12]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from agents.language_model import LanguageModel
     from arena.store import Run
-    from training.sft import SftConfig
+    from training.sft_config import SftConfig
 
 
 @dataclass(frozen=True)
