@@ -102,7 +102,7 @@ def table(found: Sequence[Row], experiment: Experiment) -> list[list[str]]:
         middle, low, high = over_seeds(values)
         where = f"{split.replace('_', '-')}, n {next(r.episodes for r in found if r.split == split)}"
         each = " ".join(f"{value:.3f}" for value in values)
-        interval = "-" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
+        interval = "-" if math.isnan(low) else f"[{max(0.0, low):.3f}, {min(1.0, high):.3f}]"  # they are shares
         out.append([titles[arm], where, condition, measure, each, f"{middle:.3f}", interval])
     return out
 
