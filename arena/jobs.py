@@ -9,10 +9,10 @@ from functools import lru_cache
 from importlib import metadata
 from typing import Any, Protocol
 
-from agents.chance import Chance, episode_key
+from agents.chance import Chance, episode_key, stable_key
 from agents.contract import Span
 from arena.episode import Episode, assemble, episode_id, merged
-from arena.policy import Call, OnDemand, Policy
+from arena.policy import Call, Once, OnDemand, Policy
 from arena.proof import check
 from arena.reference import Played
 from arena.tasks import Problem
@@ -38,7 +38,13 @@ class Job:
         return episode_id(self.problem.id, self.sample, self.condition, self.step)
 
     def chance(self, seed: int) -> Chance:
-        """The episode's coins and draws under a run's seed: the same in every condition, so that runs are coupled."""
+        """The episode's coins and draws under a run's seed: the same in every condition, so that runs are coupled.
+
+        But under `once`: where the solution was cut hangs on all of it, so who goes on draws by numbers that did not
+        write the rest of it.
+        """
+        if isinstance(self.policy.schedule, Once):
+            return Chance(seed, stable_key("once", self.problem.id, self.sample))
         return Chance(seed, episode_key(self.problem.id, self.sample))
 
 
