@@ -431,5 +431,5 @@ def test_who_goes_on_draws_by_other_numbers() -> None:
             assert own.text == whole.text, "who is alone has written what is graded"
             continue
         assert whole.parent_id == own.id
-        its, ours = Chance(0, episode_key("toy", whole.sample)), Chance(0, episode_key("toy", own.sample))
+        its, ours = jobs[number].chance(0), Job(problem, own.sample, parse(own.policy), ("senior",)).chance(0)
         assert all(its.token[position] != ours.token[position] for position in range(8))

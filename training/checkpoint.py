@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -173,8 +172,8 @@ def load_weights(place: Path, agent: LanguageModel) -> None:
         if name not in own or own[name].shape != tensor.shape:
             raise ValueError(f"its weights do not fit: {name}")
     missing = agent.model.load_state_dict(tensors, strict=False).missing_keys
-    tied: Callable[[str], bool] = lambda name: any(own[name].data_ptr() == own[n].data_ptr() for n in tensors)  # noqa: E731
-    if lost := [name for name in missing if not tied(name)]:
+    given = {own[name].data_ptr() for name in tensors}  # a tied weight is stored under one of its names
+    if lost := [name for name in missing if own[name].data_ptr() not in given]:
         raise ValueError(f"its weights lack {lost[0]}")
 
 

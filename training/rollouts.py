@@ -43,10 +43,6 @@ class Rollout:
         return (self.episode.grade or {}).get("verdict") == "correct"
 
 
-CUT = 2**32
-"""Samples from here on are solutions that others go on from."""
-
-
 def in_order(size: int, seed: int, start: int, count: int, shuffle: bool) -> Iterator[tuple[int, int]]:
     """(epoch, index) of ``count`` of ``size`` problems from place ``start`` on: each once before any comes again."""
     for place in range(start, start + count):
@@ -128,10 +124,8 @@ class Rollouts:
         solo = Policy(self.policy.unit, Solo())
         senior = self.config.senior
         condition = f"solo:{senior}"
-        # Where a solution is cut hangs on all of it, so who goes on must not draw by the numbers that wrote the rest:
-        # the gradient would not be that of the expected reward. So what is cut has a sample, and draws, of its own.
         begins = {
-            n: Job(j.problem, CUT + j.sample, solo, (senior,), condition, j.step)
+            n: Job(j.problem, j.sample, solo, (senior,), condition, j.step)
             for n, j in enumerate(jobs)
             if len(j.names) > 1
         }

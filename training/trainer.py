@@ -64,8 +64,8 @@ class Trainer:
         self.seconds = 0.0
         self.tokens = 0
 
-    def run(self, folder: Path, records: Records | None, show: Show, *, until: int | None = None) -> None:
-        """Goes on to the last step (or to ``until``). ``records`` is None in all processes but the first."""
+    def run(self, folder: Path, records: Records | None, show: Show) -> None:
+        """Goes on to the last step. ``records`` is None in all processes but the first."""
         config = self.config
         place = folder / "checkpoints"
         show.began(self.step, config.steps)
@@ -73,7 +73,7 @@ class Trainer:
             found = self._evaluate(records)
             line: dict[str, Any] = {"step": 0, "held_out": found, "seconds": self.clock.taken()}
             self._note(records, show, line)
-        while self.step < (config.steps if until is None else until):
+        while self.step < config.steps:
             line = self._step(records)
             if self._due(config.evaluation.every) or config.steps - self.step < config.evaluation.last:
                 line["held_out"] = self._evaluate(records)
