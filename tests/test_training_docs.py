@@ -89,3 +89,4 @@ def test_a_tracker_that_is_not_there_is_named(
     monkeypatch.setitem(sys.modules, "trackio", None)
     assert train(here / "run", "--set", "log.trackio=mine") == 2
     assert "trackio is not installed: pip install trackio" in capsys.readouterr().err
+    assert not (here / "run").exists()

@@ -168,7 +168,8 @@ def test_mistakes_are_one_line(here: Path, capsys: pytest.CaptureFixture[str], f
     code = train(here / "run", *flags)
     line = capsys.readouterr().err.splitlines()[-1]
     assert said in line
-    assert (code, line[:6]) == (2, "error:") or "evaluation.best" in flags[1]
+    assert (code, line[:6]) == (2, "error:")
+    assert not (here / "run").exists()
 
 
 def test_a_folder_belongs_to_one_configuration(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

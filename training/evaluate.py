@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agents.contract import Agent
+from arena.command import fail
 from arena.episode import Episode
 from arena.grading import Grader
 from arena.jobs import Engine, Job
@@ -102,13 +103,19 @@ def figures(episodes: Sequence[Episode]) -> dict[str, dict[str, Any]]:
     return out
 
 
+CHOOSING = ("accuracy", "unreadable", "jargon_rate", "cut_off", "tokens_per_episode")
+"""The measures among `figures` that a checkpoint can be chosen by."""
+
+
+def check_best(config: TrainConfig) -> None:
+    """Raises UserError for a figure that no evaluation will have."""
+    conditions = [f"solo:{config.senior}", *(["team"] if len(team_of(config)) > 1 else [])]
+    have = [f"{condition}.{measure}" for condition in conditions for measure in CHOOSING]
+    if config.evaluation.best not in have:
+        fail(f"--set evaluation.best={config.evaluation.best}: there is no such figure; there are {', '.join(have)}")
+
+
 def figure(found: Mapping[str, Mapping[str, Any]], name: str) -> float:
-    """One figure by its name, CONDITION.MEASURE. Raises TrainingError if there is none of that name."""
+    """One figure by its name, CONDITION.MEASURE."""
     condition, _, measure = name.rpartition(".")
-    try:
-        return float(found[condition][measure])
-    except (KeyError, TypeError, ValueError):
-        have = ", ".join(
-            f"{c}.{m}" for c, table in found.items() for m, v in table.items() if isinstance(v, int | float)
-        )
-        raise TrainingError(f"evaluation.best={name}: there is no such figure; there are {have}") from None
+    return float(found[condition][measure])

@@ -65,4 +65,6 @@ class Records:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._opened.__exit__(kind, error, at)
+        """After an error before anything was written, nothing of a new run is left; what was written is kept."""
+        written = any(self.sizes().values())
+        self._opened.__exit__(None if written else kind, error, at)

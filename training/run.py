@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sys
 from collections.abc import Mapping
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -76,24 +77,19 @@ def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
     rows = config.rollouts.batch_size or config.rollouts.problems * config.rollouts.samples
     rows = max(1, -(-rows // world.size))
     last = checkpoint.last_of(folder / "checkpoints") if config.resume else None
-    records: Records | None = None
     try:
         engine = TorchEngine(agents, seed=config.seed, limit=config.rollouts.limit, batch_size=rows)
         with Grader() as grader:
             trainer = Trainer(config, task, agents, senior, engine, grader, world)
             sizes = checkpoint.sizes_of(last) if last else {}
-            if world.main:
-                records = Records(folder, saved(config), resume=config.resume, sizes=sizes)
-            try:
+            files = Records(folder, saved(config), resume=config.resume, sizes=sizes) if world.main else nullcontext()
+            with files as records:
                 if last:
                     trainer.restore(last)
                 world.wait()
                 with Tracked(_screen(config, world), config, folder, world) as show:
                     trainer.run(folder, records, show)
-                summary = trainer.finish(folder, records)
-            finally:
-                if records:
-                    records.__exit__(None, None, None)
+                summary = trainer.finish(records)
     except KeyboardInterrupt:
         if world.main:
             _say_how_to_go_on(folder)
@@ -101,26 +97,25 @@ def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
     except (StoreError, CheckpointError) as error:
         fail(str(error))
     except (TrainingError, AgentError, GraderError, EpisodeError, OSError) as error:
-        return _stopped(error, folder, world)
+        return _stopped(error, folder)
     except RuntimeError as error:
         if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error):
             why = "out of memory; give --set optimiser.micro_tokens or --set rollouts.batch_size a smaller number"
-            return _stopped(why, folder, world)
+            return _stopped(why, folder)
         raise
     if world.main:
         _sum_up(config, folder, summary)
     return 0
 
 
-def _stopped(error: object, folder: Path, world: World) -> int:
+def _stopped(error: object, folder: Path) -> int:
     """A run that cannot go on: one line, and what is left of it. Returns the exit code."""
     from training import checkpoint
 
     last = checkpoint.last_of(folder / "checkpoints")
     left = f"the last checkpoint is {last}" if last else "there is no checkpoint yet"
     why = error.strerror or error if isinstance(error, OSError) else error
-    if world.main or world.size > 1:
-        say(visible(f"error: {' '.join(str(why).split())}; {left}"), sys.stderr)
+    say(visible(f"error: {' '.join(str(why).split())}; {left}"), sys.stderr)
     return 1
 
 
@@ -159,6 +154,9 @@ def _sum_up(config: TrainConfig, folder: Path, summary: Mapping[str, Any]) -> No
 
 
 def _say_how_to_go_on(folder: Path) -> None:
+    if not (folder / "config.toml").exists():
+        say("\nstopped; nothing was written yet", sys.stderr)
+        return
     python = "python" if shutil.which("python") == sys.executable else sys.executable
     command = [python, "-m", "training.run", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
     say(f"\nstopped. To go on from the last checkpoint: {shlex.join(command)}", sys.stderr)

@@ -14,7 +14,7 @@ from arena.config import check_agent, place
 from arena.policy import Call, OnDemand, PolicyError, parse
 from arena.tasks import Task, TaskError, load_task
 from training.config import SCHEDULES, TrainConfig
-from training.evaluate import team_of
+from training.evaluate import check_best, team_of
 from training.objectives import ObjectiveError, make_objective
 from training.reading import set_texts
 from training.rollouts import policy_for
@@ -26,6 +26,7 @@ def settled(config: TrainConfig) -> TrainConfig:
     set_texts(config, config.set)
     check_numbers(config)
     _check_pairs(config)
+    check_best(config)
     objective = make_objective(config.objective)
     if is_dataclass(objective) and not isinstance(objective, type):  # what it has by default is said, too
         config.objective = {"name": config.objective.get("name", "reinforce"), **asdict(objective)}

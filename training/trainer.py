@@ -168,7 +168,7 @@ class Trainer:
                 raise TrainingError(f"{place}: the checkpoint could not be written: {error}{kept}") from None
         self.world.wait()
 
-    def finish(self, folder: Path, records: Records | None) -> dict[str, Any]:
+    def finish(self, records: Records | None) -> dict[str, Any]:
         """After the last step: the test split, if it was asked for, and the summary."""
         config, found = self.config, {}
         if config.evaluation.test:
