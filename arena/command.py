@@ -7,9 +7,12 @@ import contextlib
 import io
 import os
 import re
+import shlex
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 from arena.terminal import say, silence, visible
@@ -60,6 +63,42 @@ def _unboxed(said: str) -> str:
     meant = next((row.split()[0] for part in parts[2:] for row in part if row.startswith("--")), "")
     hint = f"; did you mean {meant}?" if meant and meant not in re.split("[ ,:]+", wrong) else ""
     return f"{' '.join(wrong.split()).rstrip('.')}{hint}; see --help"
+
+
+def told(argv: Sequence[str], flag: str) -> str:
+    """What a flag was given on the command line, or nothing; of several the last, as tyro has it.
+
+    For what decides the defaults of all other flags, and so must be known before they are read.
+    """
+    found = ""
+    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+        if word == flag:
+            found = after
+        elif word.startswith(f"{flag}="):
+            found = word.partition("=")[2]
+    return found
+
+
+def new_folder(stem: str, *, resume: bool) -> Path:
+    """``runs/STEM-1``, -2, ...: the first that is free. Raises UserError if there is a run to go on with."""
+    if resume:
+        fail("--resume: name the run to go on with by --out")
+    stem, number = re.sub(r"[^\w-]", "_", stem)[:80], 1
+    while (folder := Path("runs") / f"{stem}-{number}").exists():
+        number += 1
+    return folder
+
+
+def to_go_on(module: str, folder: Path) -> str:
+    """The command that goes on with a run, to be pasted into a shell."""
+    python = "python" if shutil.which("python") == sys.executable else sys.executable
+    return shlex.join([python, "-m", module, "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"])
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether that is what an error means; on a CPU torch raises a RuntimeError."""
+    torchs = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
+    return isinstance(error, MemoryError) or torchs
 
 
 def run_command(

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
-import shlex
-import shutil
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -19,7 +16,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.contract import AgentError
-from arena.command import INTERRUPTED, UserError, fail, guarded, leave, parse_options, patient_interrupt
+from arena.command import (
+    INTERRUPTED,
+    UserError,
+    fail,
+    guarded,
+    leave,
+    new_folder,
+    out_of_memory,
+    parse_options,
+    patient_interrupt,
+    to_go_on,
+    told,
+)
 from arena.config import RunConfig, load_defaults, resolved, saved
 from arena.terminal import say, visible
 
@@ -52,7 +61,7 @@ def main(given: RunConfig) -> int:
 
         print(tomli_w.dumps(saved(config)), end="")
         return 0
-    folder = config.out or _new_folder(config)
+    folder = config.out or new_folder("-".join([*config.names, config.task.partition(":")[0]]), resume=config.resume)
     try:
         refuse(folder, saved(config), resume=config.resume)
     except (StoreError, OSError) as error:
@@ -99,18 +108,12 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
     except OSError as error:
         fail(f"{_named(error, folder)}{kept()}")
     except Exception as error:
-        if _out_of_memory(error):
+        if out_of_memory(error):
             fail(f"--limit {config.limit}: out of memory; give that or --batch-size a smaller number{kept()}")
         # Else it is a defect, perhaps of somebody's own agent: its traceback follows.
         if stored and not isinstance(error, UserError):
             say(f"{stored} of {size(config)} episodes are stored{kept()}", sys.stderr)
         raise
-
-
-def _out_of_memory(error: Exception) -> bool:
-    """On a CPU torch raises a RuntimeError."""
-    torchs = type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error)
-    return isinstance(error, MemoryError) or torchs
 
 
 def _named(error: Exception, folder: Path) -> str:
@@ -249,17 +252,6 @@ def _task(config: RunConfig) -> Task:
         fail(f"--task {config.task}: {error}")
 
 
-def _new_folder(config: RunConfig) -> Path:
-    """runs/PAIR-TASK-1, -2, ...: the first that is free."""
-    if config.resume:
-        fail("--resume: name the run to go on with by --out")
-    stem = re.sub(r"[^\w-]", "_", "-".join([*config.names, config.task.partition(":")[0]]))[:80]
-    number = 1
-    while (folder := Path("runs") / f"{stem}-{number}").exists():
-        number += 1
-    return folder
-
-
 @contextmanager
 def _bar(total: int, done: int) -> Iterator[tuple[Any, Any]]:
     """A progress bar on standard error: (what it is drawn on, what moves it one on)."""
@@ -341,10 +333,8 @@ def _sum_up(config: RunConfig, task: Task, run: Run) -> int:
 
 
 def _say_how_to_go_on(folder: Path, done: int) -> None:
-    python = "python" if shutil.which("python") == sys.executable else sys.executable
-    command = [python, "-m", "arena.run", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
     stored = "1 episode is stored" if done == 1 else f"{done} episodes are stored"
-    say(f"\nstopped; {stored}. To go on: {shlex.join(command)}", sys.stderr)
+    say(f"\nstopped; {stored}. To go on: {to_go_on('arena.run', folder)}", sys.stderr)
 
 
 def cli(argv: list[str] | None = None) -> int:
@@ -352,12 +342,8 @@ def cli(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
 
     def act() -> int:
-        default = RunConfig()
-        for number, word in enumerate(argv):
-            if word == "--config" and number + 1 < len(argv):
-                default = load_defaults(Path(argv[number + 1]))
-            elif word.startswith("--config="):
-                default = load_defaults(Path(word.partition("=")[2]))
+        path = told(argv, "--config")
+        default = load_defaults(Path(path)) if path else RunConfig()
         if any(word.partition("=")[0] == "--only" for word in argv):
             default.only = []  # the flag wins, it does not add
         return main(parse_options(RunConfig, argv, default=default, prog="python -m arena.run"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.contract import Agent
 from arena.command import fail
@@ -17,7 +17,9 @@ from arena.regrade import graded
 from arena.tasks import Split, Task
 from training.config import TrainConfig
 from training.rollouts import TrainingError, policy_for
-from training.world import World
+
+if TYPE_CHECKING:
+    from training.world import World
 
 CUT_OFF = ("limit", "context")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,9 @@ from arena.regrade import graded
 from arena.tasks import Problem, Task
 from training.clock import Clock
 from training.config import TrainConfig
-from training.world import World
+
+if TYPE_CHECKING:
+    from training.world import World
 
 
 class TrainingError(RuntimeError):

@@ -6,16 +6,13 @@ Also under ``accelerate launch -m training.run``: every process plays and differ
 from __future__ import annotations
 
 import json
-import re
-import shlex
-import shutil
 import sys
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.command import INTERRUPTED, fail, guarded, leave, parse_options
+from arena.command import INTERRUPTED, fail, guarded, leave, new_folder, out_of_memory, parse_options, to_go_on, told
 from arena.terminal import say, visible
 from training.config import TrainConfig, saved
 
@@ -37,7 +34,8 @@ def main(given: TrainConfig) -> int:
         print(tomli_w.dumps(saved(config)), end="")
         return 0
     task = load_task_of(config)
-    folder = config.out or _new_folder(config)
+    stem = "-".join(filter(None, [Path(config.recipe or "training").stem, config.control]))
+    folder = config.out or new_folder(stem, resume=config.resume)
     try:
         refuse(folder, saved(config), resume=config.resume)
     except StoreError as error:
@@ -99,7 +97,7 @@ def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
     except (TrainingError, AgentError, GraderError, EpisodeError, OSError) as error:
         return _stopped(error, folder)
     except RuntimeError as error:
-        if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error):
+        if out_of_memory(error):
             why = "out of memory; give --set optimiser.micro_tokens or --set rollouts.batch_size a smaller number"
             return _stopped(why, folder)
         raise
@@ -127,17 +125,6 @@ def _screen(config: TrainConfig, world: World) -> Any:
     return Live(config.senior) if sys.stderr.isatty() else Lines(config.senior)
 
 
-def _new_folder(config: TrainConfig) -> Path:
-    """runs/RECIPE-1, -2, ...: the first that is free."""
-    if config.resume:
-        fail("--resume: name the run to go on with by --out")
-    stem = re.sub(r"[^\w-]", "_", "-".join(filter(None, [Path(config.recipe or "training").stem, config.control])))
-    number = 1
-    while (folder := Path("runs") / f"{stem}-{number}").exists():
-        number += 1
-    return folder
-
-
 def _sum_up(config: TrainConfig, folder: Path, summary: Mapping[str, Any]) -> None:
     if config.json:
         say(json.dumps(summary, indent=2, ensure_ascii=False))
@@ -157,9 +144,7 @@ def _say_how_to_go_on(folder: Path) -> None:
     if not (folder / "config.toml").exists():
         say("\nstopped; nothing was written yet", sys.stderr)
         return
-    python = "python" if shutil.which("python") == sys.executable else sys.executable
-    command = [python, "-m", "training.run", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
-    say(f"\nstopped. To go on from the last checkpoint: {shlex.join(command)}", sys.stderr)
+    say(f"\nstopped. To go on from the last checkpoint: {to_go_on('training.run', folder)}", sys.stderr)
 
 
 def cli(argv: list[str] | None = None) -> int:
@@ -169,21 +154,11 @@ def cli(argv: list[str] | None = None) -> int:
     def act() -> int:
         from training.reading import defaults
 
-        path = _told(argv, "--config")
-        default = defaults(_told(argv, "--recipe"), _told(argv, "--control"), Path(path) if path else None)
+        path = told(argv, "--config")
+        default = defaults(told(argv, "--recipe"), told(argv, "--control"), Path(path) if path else None)
         return main(parse_options(TrainConfig, argv, default=default, prog="python -m training.run"))
 
     return guarded(act)
-
-
-def _told(argv: list[str], flag: str) -> str:
-    """What a flag was given, or nothing."""
-    for number, word in enumerate(argv):
-        if word == flag and number + 1 < len(argv):
-            return argv[number + 1]
-        if word.startswith(f"{flag}="):
-            return word.partition("=")[2]
-    return ""
 
 
 if __name__ == "__main__":

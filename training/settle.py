@@ -7,7 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, is_dataclass, replace
 
 from agents.contract import Agent, AgentError
-from agents.language_model import LanguageModel
 from agents.registry import AgentConfig, defined_agents, make_agent, resolve
 from arena.command import fail
 from arena.config import check_agent, place
@@ -158,6 +157,8 @@ def load_agents_of(config: TrainConfig) -> dict[str, Agent]:
 
 def freeze(agents: Mapping[str, Agent], senior: str) -> None:
     """Nobody but the senior gets a gradient."""
+    from agents.language_model import LanguageModel
+
     for name, agent in agents.items():
         if name != senior and isinstance(agent, LanguageModel):
             agent.model.requires_grad_(False)

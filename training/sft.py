@@ -8,9 +8,6 @@ specialist.
 from __future__ import annotations
 
 import json
-import re
-import shlex
-import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -21,7 +18,7 @@ from typing import Any
 
 from agents.contract import AgentError
 from agents.registry import BUILT_IN, AgentConfig, defined_agents, make_agent, resolve, table_of, takes
-from arena.command import INTERRUPTED, fail, guarded, leave, parse_options
+from arena.command import INTERRUPTED, fail, guarded, leave, new_folder, out_of_memory, parse_options, to_go_on, told
 from arena.config import check_agent, place
 from arena.tasks import Problem, Split, TaskError, load_task
 from arena.terminal import say, visible
@@ -117,7 +114,7 @@ def main(given: SftConfig) -> int:
 
         print(tomli_w.dumps(saved(config)), end="")
         return 0
-    folder = config.out or _new_folder(config)
+    folder = config.out or new_folder(f"sft-{config.task.partition(':')[0]}", resume=config.resume)
     try:
         refuse(folder, saved(config), resume=config.resume)
     except (StoreError, OSError) as error:
@@ -193,9 +190,7 @@ def _train(config: SftConfig, folder: Path, tuner: Tuner) -> int:
         finally:
             run.close()
     except KeyboardInterrupt:
-        python = "python" if shutil.which("python") == sys.executable else sys.executable
-        again = ["-m", "training.sft", "--config", str(folder / "config.toml"), "--out", str(folder), "--resume"]
-        say(f"{stopped('stopped')}. To go on: {shlex.join([python, *again])}", sys.stderr)
+        say(f"{stopped('stopped')}. To go on: {to_go_on('training.sft', folder)}", sys.stderr)
         return INTERRUPTED
     except (StoreError, CheckpointError) as error:
         fail(str(error))
@@ -204,7 +199,7 @@ def _train(config: SftConfig, folder: Path, tuner: Tuner) -> int:
         say(visible(f"error: {stopped(why)}"), sys.stderr)
         return 1
     except RuntimeError as error:
-        if type(error).__name__ == "OutOfMemoryError" or "DefaultCPUAllocator" in str(error):
+        if out_of_memory(error):
             say(f"error: {stopped('out of memory; lower --set optimiser.micro_tokens')}", sys.stderr)
             return 1
         raise
@@ -217,25 +212,13 @@ def _train(config: SftConfig, folder: Path, tuner: Tuner) -> int:
     return 0
 
 
-def _new_folder(config: SftConfig) -> Path:
-    """runs/sft-TASK-1, -2, ...: the first that is free."""
-    if config.resume:
-        fail("--resume: name the run to go on with by --out")
-    stem, number = re.sub(r"[^\w-]", "_", f"sft-{config.task.partition(':')[0]}"), 1
-    while (folder := Path("runs") / f"{stem}-{number}").exists():
-        number += 1
-    return folder
-
-
 def cli(argv: list[str] | None = None) -> int:
     """The command line: flags over ``--config`` over defaults."""
     argv = sys.argv[1:] if argv is None else argv
 
     def act() -> int:
-        default, path = SftConfig(), ""
-        for word, after in zip(argv, [*argv[1:], ""], strict=True):
-            path = after if word == "--config" else word[9:] if word.startswith("--config=") else path
-        if path:
+        default = SftConfig()
+        if path := told(argv, "--config"):
             set_fields(default, read_toml(Path(path), "--config"), f"--config {path}")
         return main(parse_options(SftConfig, argv, default=default, prog="python -m training.sft"))
 

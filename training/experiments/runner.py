@@ -11,8 +11,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import tomli_w
 
 from arena.command import fail
+from arena.lines import replace_file
+from arena.store import read_config
 from arena.terminal import say
 from training.experiments.catalogue import Arm, Experiment
 from training.show import duration
@@ -53,14 +58,30 @@ def command_of(cell: Cell, experiment: Experiment, more: Sequence[str]) -> list[
 
 
 def tests_of(cell: Cell, partners: Sequence[str], episodes: int) -> Iterator[tuple[Path, list[str]]]:
-    """(folder, arena.run) for each partner of a trained senior."""
+    """(folder, arena.run) for each partner of a trained senior; the senior alone and the partner alone beside it."""
     for partner in partners:
         folder = cell.folder / f"test-{partner}"
-        words = [sys.executable, "-m", "arena.run", "--pair", f"senior:{partner}"]
-        words += ["--agent", f"senior=hf:{cell.folder / 'checkpoints' / 'last'}", "--baselines", "--show", "0"]
-        words += ["--episodes", str(episodes), "--limit", "192", "--seed", str(cell.seed), "--batch-size", "152"]
-        words += ["--out", str(folder)]
+        replace_file(folder.with_suffix(".toml"), tomli_w.dumps(_test_of(cell, partner)).encode())
+        words = [sys.executable, "-m", "arena.run", "--config", str(folder.with_suffix(".toml")), "--baselines"]
+        words += ["--episodes", str(episodes), "--show", "0", "--out", str(folder)]
         yield folder, words + (["--resume"] if (folder / "config.toml").is_file() else [])
+
+
+def _test_of(cell: Cell, partner: str) -> dict[str, Any]:
+    """What is played: the cell's own task and length, on test problems, by its senior with the last weights."""
+    trained = read_config(cell.folder)
+    name = trained["pair"].split(",")[0].split(":")[0]
+    senior, last = dict(trained["agents"][name]), str(cell.folder.resolve() / "checkpoints" / "last")
+    senior |= {"adapter": last} if trained["lora"]["rank"] or senior.get("adapter") else {"address": f"hf:{last}"}
+    agents = {one: table for one, table in trained["agents"].items() if one == partner}
+    return {
+        "pair": f"{name}:{partner}",
+        "task": trained["task"],
+        "split": "test",
+        "limit": trained["rollouts"]["limit"],
+        "seed": trained["seed"],
+        "agents": {name: senior, **agents},
+    }
 
 
 def run_all(work: Sequence[tuple[str, Path, list[str]]], jobs: int) -> None:
