@@ -23,6 +23,45 @@ JARGON = re.compile(r"<<")
 it: else a team would seem to lose the jargon by not being able to finish it."""
 
 
+@dataclass(frozen=True)
+class Facts:
+    """What is counted of one episode. Nobody acts in a prefix: what stands there counts for the verdict alone."""
+
+    verdict: str
+    """correct, wrong or unreadable (which an episode without a grade is, too)."""
+    jargon: bool
+    handoffs: int
+    """Changes of author, also to one who only ends the solution."""
+    words: Counter[str]
+    """By author."""
+    tokens: int
+    """Written tokens; of authors without tokens, words."""
+    inexact_reads: int
+
+    @property
+    def right(self) -> bool:
+        return self.verdict == "correct"
+
+
+def facts(episode: Episode) -> Facts:
+    """Counts one episode."""
+    own = episode.spans[episode.prefix_spans or 0 :]
+    by_author: Counter[str] = Counter()
+    tokens = 0
+    for span in own:
+        written = words(episode.text[span.start : span.end])
+        by_author[span.author] += written
+        tokens += len(span.token_ids) if span.token_ids is not None else written
+    return Facts(
+        verdict=(episode.grade or {}).get("verdict", "unreadable"),
+        jargon=bool(own) and JARGON.search(episode.text, own[0].start) is not None,
+        handoffs=sum(a.author != b.author for a, b in pairwise(own)),
+        words=by_author,
+        tokens=tokens,
+        inexact_reads=sum(view.get("inexact_reads", 0) for view in episode.views.values()),
+    )
+
+
 @dataclass
 class Tally:
     """Counts over the episodes of one condition, added one at a time: memory does not grow with the text."""
@@ -40,24 +79,20 @@ class Tally:
     first_error: str | None = None
 
     def add(self, episode: Episode) -> None:
-        verdict = (episode.grade or {}).get("verdict", "unreadable")
-        right = int(verdict == "correct")
-        self.verdicts[verdict] += 1
+        found = facts(episode)
+        self.verdicts[found.verdict] += 1
         self.endings[episode.ended] += 1
-        own = episode.spans[episode.prefix_spans or 0 :]  # nobody acts in a prefix: no measure counts it
-        self.jargon += bool(own) and JARGON.search(episode.text, own[0].start) is not None
-        self.handoffs += sum(a.author != b.author for a, b in pairwise(own))
+        self.jargon += found.jargon
+        self.handoffs += found.handoffs
         if episode.ended == "error":
             self.first_error = self.first_error or f"{episode.id}: {episode.error}"
-        for span in own:
-            text = episode.text[span.start : span.end]
-            self.words_by_author[span.author] += words(text)
-            self.tokens += len(span.token_ids) if span.token_ids is not None else words(text)
+        self.words_by_author.update(found.words)
+        self.tokens += found.tokens
         self.seconds += episode.timings.get("seconds", 0.0)
-        _count(self.right_by_problem, episode.problem_id, right)
+        _count(self.right_by_problem, episode.problem_id, found.right)
         if episode.difficulty is not None:
-            _count(self.by_difficulty, episode.difficulty, right)
-        self.inexact_reads += sum(view.get("inexact_reads", 0) for view in episode.views.values())
+            _count(self.by_difficulty, episode.difficulty, found.right)
+        self.inexact_reads += found.inexact_reads
 
     @property
     def episodes(self) -> int:
