@@ -342,7 +342,7 @@ def test_pandas_and_datasets_read_a_finished_run(
     assert any(row["prefix_units"] for row in expected)
     assert all(span["token_ids"] for row in expected for span in row["spans"])
 
-    import pandas as pd  # type: ignore[import-untyped]
+    import pandas as pd
 
     of_lines = pd.read_json(out / "episodes.jsonl", lines=True, precise_float=True)
     assert compared(row for _, row in of_lines.iterrows()) == expected

@@ -1,0 +1,138 @@
+"""A stored run as tidy pandas frames: what a notebook begins with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from agents.units import words
+from analysis.columns import METRICS, SPANS, TOKENS
+from analysis.stored import Broken, Made, episodes_file, frame, parsed, read_table, settled
+from arena.episode import Episode
+from arena.lines import read_lines
+from arena.store import read_config
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_LOT = 2000  # episodes that are kept as rows of Python objects
+
+
+@dataclass(frozen=True)
+class Frames:
+    """The episodes of a run. Columns are described in `analysis.columns`."""
+
+    run: Path
+    config: dict[str, Any]
+    """As the run was resolved; empty for an episodes file on its own."""
+    episodes: pd.DataFrame
+    broken: list[Broken]
+    """Lines that hold no episode: they are in no frame."""
+    made: Made
+    """What made the episodes: versions, weights, tokenisers."""
+
+    @cached_property
+    def spans(self) -> pd.DataFrame:
+        """A row a turn, in order."""
+        return self._collected(SPANS, _spans)
+
+    @cached_property
+    def tokens(self) -> pd.DataFrame:
+        """A row a token of language models, in order."""
+        return self._collected(TOKENS, _tokens)
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """A row a figure of a training run; empty for others."""
+        path, rows = self.run / "metrics.jsonl", []
+        for _, line in read_lines(path) if path.is_file() else ():
+            if isinstance(line, dict):
+                rows += list(_figures(line))
+        return settled([frame(rows, METRICS)], METRICS)
+
+    def texts(self) -> dict[str, str]:
+        """Every solution by the id of its episode."""
+        return {episode.id: episode.text for episode in self._each()}
+
+    def _each(self) -> Any:
+        for _, found in parsed(episodes_file(self.run)):
+            if isinstance(found, Episode):
+                yield found
+
+    def _collected(self, columns: dict[str, tuple[str, str]], rows_of: Any) -> pd.DataFrame:
+        parts, rows = [], []
+        for number, episode in enumerate(self._each(), start=1):
+            rows += rows_of(episode)
+            if number % _LOT == 0:
+                parts.append(frame(rows, columns))
+                rows = []
+        return settled([*parts, frame(rows, columns)], columns)
+
+
+def load(run: Path | str, *, jobs: int = 1) -> Frames:
+    """The frames of a run's folder, or of an episodes file. Raises StoreError if there is none.
+
+    ``jobs`` processes read (a script that asks for more than one needs ``if __name__ == "__main__":``).
+    """
+    run = Path(run)
+    table = read_table(run, jobs=jobs)
+    config = read_config(run) if (run / "config.toml").is_file() else {}
+    return Frames(run, config, table.episodes, table.broken, table.made)
+
+
+def _spans(episode: Episode) -> list[tuple[Any, ...]]:
+    rows = []
+    for number, span in enumerate(episode.spans):
+        text = episode.text[span.start : span.end]
+        factors = [*(span.logprobs or ()), *([] if span.end_logprob is None else [span.end_logprob])]
+        rows.append(
+            (
+                episode.id,
+                number,
+                span.author,
+                span.start,
+                span.end,
+                text,
+                number < (episode.prefix_spans or 0),
+                None if span.token_ids is None else len(span.token_ids),
+                words(text),
+                sum(factors) if factors else None,
+                bool(span.cut),
+            )
+        )
+    return rows
+
+
+def _tokens(episode: Episode) -> list[tuple[Any, ...]]:
+    rows = []
+    for number, span in enumerate(episode.spans):
+        at = span.start
+        factors: list[float] | list[None] = span.logprobs or [None] * len(span.token_ids or ())
+        prefix = number < (episode.prefix_spans or 0)
+        drawn = zip(span.token_ids or (), span.token_ends or (), factors, strict=True)
+        for place, (token, end, logprob) in enumerate(drawn):
+            text = episode.text[at:end]
+            rows.append((episode.id, number, place, span.author, token, at, end, text, logprob, prefix))
+            at = end
+    return rows
+
+
+def _figures(line: dict[str, Any]) -> list[tuple[Any, ...]]:
+    """(step, split, condition, measure, value) of a line of metrics; what is not one number is left to the file."""
+    step, rows = line.get("step", 0), []
+    for measure, value in line.items():
+        if isinstance(value, int | float) and measure != "step":
+            rows.append((step, "train", "team", measure, float(value)))
+    for condition, table in (line.get("held_out") or {}).items():
+        for measure, value in table.items():
+            if isinstance(value, int | float):
+                rows.append((step, "held-out", condition, measure, float(value)))
+    return rows
+
+
+def described(columns: dict[str, tuple[str, str]]) -> str:
+    """The columns as a table in Markdown."""
+    lines = [f"| `{name}` | {dtype} | {meaning} |" for name, (dtype, meaning) in columns.items()]
+    return "\n".join(["| column | type | |", "|---|---|---|", *lines]) + "\n"
