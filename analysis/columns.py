@@ -6,7 +6,7 @@ EPISODES = {
     "id": ("str", "PROBLEM#SAMPLE, then @STEP in training, then :CONDITION unless it is the team's"),
     "problem_id": ("category", "the problem"),
     "sample": ("int32", "which of the problem's episodes"),
-    "step": ("Int32", "training step; missing outside training"),
+    "step": ("Int32", "training steps done when it was played; missing outside training"),
     "condition": ("category", "team, or solo:NAME"),
     "pair": ("category", "who sat down, in order, joined by ':'"),
     "policy": ("category", "unit and schedule"),
@@ -62,7 +62,7 @@ TOKENS = {
 """Of `Frames.tokens`: a row a token; people and scripts have none."""
 
 METRICS = {
-    "step": ("int32", "training step; 0 is before training"),
+    "step": ("int32", "training steps done; 0 is before training"),
     "split": ("category", "train (rollouts of the step) or held-out"),
     "condition": ("category", "team, or solo:NAME"),
     "measure": ("category", "accuracy, jargon_rate, tokens_per_episode, loss, ..."),

@@ -137,8 +137,8 @@ def guarded(act: Callable[[], int | None]) -> int:
 
 
 @contextlib.contextmanager
-def patient_interrupt() -> Iterator[Callable[[], bool]]:
-    """The first Ctrl-C waits for the episode at hand, which would be lost; the second does not. Gives: was it asked?"""
+def patient_interrupt(what: str = "episode") -> Iterator[Callable[[], bool]]:
+    """The first Ctrl-C waits for what is at hand, which would be lost; the second does not. Gives: was it asked?"""
     asked = False
 
     def note(number: int, frame: object) -> None:
@@ -147,7 +147,7 @@ def patient_interrupt() -> Iterator[Callable[[], bool]]:
             raise KeyboardInterrupt
         asked = True
         with contextlib.suppress(OSError):  # not by print: a handler may run in the middle of another print
-            os.write(2, b"\nstopping after this episode; Ctrl-C again stops at once\n")
+            os.write(2, f"\nstopping after this {what}; Ctrl-C again stops at once\n".encode())
 
     before = signal.getsignal(signal.SIGINT)
     try:

@@ -23,6 +23,10 @@ JARGON = re.compile(r"<<")
 it: else a team would seem to lose the jargon by not being able to finish it."""
 
 
+CUT_OFF = ("limit", "context")
+"""Endings of episodes that their authors did not end."""
+
+
 @dataclass(frozen=True)
 class Facts:
     """What is counted of one episode. Nobody acts in a prefix: what stands there counts for the verdict alone."""

@@ -17,11 +17,12 @@ from typing import Any
 from arena.episode import Episode
 from arena.grading import Grader, Item
 from arena.lines import StoreError, read_episodes, replace_file
+from arena.measures import CUT_OFF
 from arena.store import Run, read_config
 from arena.tasks import Task, find_problem, load_task
 
 VERDICTS = ("correct", "wrong", "unreadable")
-CUT_OFF = ("limit", "context", "stopped")
+UNFINISHED = (*CUT_OFF, "stopped")
 """Endings in which more text might have followed."""
 SHOWN = 10
 _LOT = 1000  # episodes graded at a time
@@ -30,7 +31,7 @@ _LOT = 1000  # episodes graded at a time
 def graded(episodes: Sequence[tuple[Episode, str]], task: Task, grader: Grader) -> list[dict[str, Any]]:
     """The grades of (episode, expected answer)s, in order. An episode that failed is unreadable, whatever it holds."""
     whole = [(episode, expected) for episode, expected in episodes if episode.ended != "error"]
-    items = [Item(episode.text, expected, task, episode.ended in CUT_OFF) for episode, expected in whole]
+    items = [Item(episode.text, expected, task, episode.ended in UNFINISHED) for episode, expected in whole]
     grades = iter(grader.grade(items))
     return [
         dataclasses.asdict(next(grades))

@@ -6,9 +6,10 @@ begins with, and the run's configuration.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import tyro
 
@@ -18,9 +19,6 @@ from arena.command import fail, run_command
 from arena.episode import Episode, EpisodeError, SpanRecord, surfaces
 from arena.policy import Once, parse
 from arena.proof import problems_of
-
-if TYPE_CHECKING:
-    from arena.config import RunConfig
 
 
 @dataclass(frozen=True)
@@ -83,13 +81,14 @@ class Options:
 
 def main(options: Options) -> int:
     from arena.lines import read_lines
+    from arena.store import read_config
     from arena.terminal import visible
 
     folder = options.run if options.run.is_dir() else None
     path = folder / "episodes.jsonl" if folder else options.run
     if not path.is_file():
         fail(f"{options.run}: there is no episodes.jsonl; name the folder of a run")
-    config = _config_of(folder) if folder else None
+    config = read_config(folder) if folder and (folder / "config.toml").is_file() else None
     checked = bad = 0
     seen: set[str] = set()
     solos: dict[str, Opening] = {}
@@ -117,19 +116,16 @@ def main(options: Options) -> int:
     return 1 if bad or not _whole(folder, config, checked) else 0
 
 
-def _config_of(folder: Path) -> RunConfig | None:
-    """The configuration of a run of `arena.run`; None for a folder without one."""
-    from arena.config import load_defaults
+def unlike_its_run(episode: Episode, config: Mapping[str, Any]) -> list[str]:
+    """What of an episode is not as its run's configuration says, in words.
 
-    path = folder / "config.toml"
-    return load_defaults(path) if path.is_file() else None
-
-
-def unlike_its_run(episode: Episode, config: RunConfig) -> list[str]:
-    """What of an episode is not as its run's configuration says, in words."""
-    wanted: dict[str, Any] = {"seed": config.seed, "limit": config.limit}
-    if episode.condition == "team":
-        wanted |= {"policy": config.handoff, "authors": list(config.names)}
+    Training has its limit among the rollouts, and several pairs and policies in one run.
+    """
+    played = "limit" in config
+    wanted: dict[str, Any] = {"seed": config.get("seed")}
+    wanted["limit"] = config["limit"] if played else config.get("rollouts", {}).get("limit")
+    if played and episode.condition == "team":
+        wanted |= {"policy": config.get("handoff"), "authors": str(config.get("pair")).split(":")}
     given = {name: getattr(episode, name) for name in wanted}
     return [
         f"{name} is {given[name]!r}, but config.toml says {wanted[name]!r}"
@@ -138,16 +134,17 @@ def unlike_its_run(episode: Episode, config: RunConfig) -> list[str]:
     ]
 
 
-def _whole(folder: Path | None, config: RunConfig | None, count: int) -> bool:
+def _whole(folder: Path | None, config: Mapping[str, Any] | None, count: int) -> bool:
     """Says how many episodes are owed; False where none is there, or where a finished run has too few."""
     if not count:
         print("there is nothing to prove")
         return False
-    if folder is None or config is None:
+    if folder is None or config is None or "limit" not in config:  # training does not say how many there will be
         return True
+    from arena.config import load_defaults
     from arena.plan import size
 
-    owed = size(config) - count
+    owed = size(load_defaults(folder / "config.toml")) - count
     if owed > 0:
         finished = (folder / "summary.json").is_file()
         print(f"{owed} more are asked for by config.toml" + (", and the run was finished" if finished else ""))

@@ -138,7 +138,7 @@ def test_more_warm_up_than_updates() -> None:
     for number in range(3):
         rates.append(optimiser.rate())
         run(optimiser, network, range(number, number + 1))
-    assert rates == pytest.approx([0.1, 0.2, 0.3])
+    assert rates == pytest.approx([0.5, 1.0, 0.5])  # it rises for one update, half of three, and falls for two
 
 
 def test_the_rate_is_the_one_that_moves_the_weights() -> None:

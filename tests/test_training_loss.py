@@ -417,7 +417,7 @@ def test_no_way_of_batching_changes_a_step(kind: str, objective: Objective) -> N
             found, watch = step_of(agents, objective, micro_batches(samples, tokens), 7.0, base, **HARD)
             assert close(found, whole)
             assert watch.loss == pytest.approx(noted.loss, abs=1e-6)
-            assert (watch.factors, watch.clipped) == (noted.factors, noted.clipped)
+            assert (watch.factors, watch.moved) == (noted.factors, noted.moved)
             assert sorted(watch.gaps) == pytest.approx(sorted(noted.gaps), abs=1e-6)
             assert watch.kl_base == pytest.approx(noted.kl_base, rel=1e-6)
             assert watch.kl_junior == pytest.approx(noted.kl_junior, rel=1e-6)
@@ -484,7 +484,7 @@ def test_old_log_probs_are_those_that_the_step_began_with() -> None:
                 gone += not 0.8 <= ratio <= 1.2
                 total = total - a * ratio * kept * value / 10.0
         assert 10 < gone < 90
-        assert watch.clipped == gone
+        assert watch.moved == gone
         assert close(found, of_sum(agents, total))
 
 
@@ -495,7 +495,7 @@ def test_without_old_ones_the_ratio_is_one() -> None:
         sample.advantage = -2.0
     found, watch = step_of(agents, Grpo(), [samples])
     wanted = sum(logprobs(agents["senior"], RULES["word"], [sample.view]).sum() for sample in samples)
-    assert watch.clipped == 0
+    assert watch.moved == 0
     assert watch.loss == pytest.approx(2.0 * watch.factors)
     assert close(found, of_sum(agents, 2.0 * torch.as_tensor(wanted)))
 
@@ -648,7 +648,7 @@ def several(agents: Agents, batch: Sequence[Played], rate: float, **more: Any) -
     def counted(batch: Sequence[Sample], divisor: float, watch: Watch, *, gaps: bool) -> None:
         backward(batch, divisor, watch, gaps=gaps)
         seen.append(sum(factor.mine for sample in batch for factor in sample.view.factors))
-        share[0] = watch.clipped / sum(seen)
+        share[0] = watch.moved / sum(seen)
 
     share = [0.0]
     learner.loss.backward = counted  # type: ignore[method-assign]
@@ -660,7 +660,7 @@ def several(agents: Agents, batch: Sequence[Played], rate: float, **more: Any) -
 
     learner.prepared = prepared  # type: ignore[method-assign]
     line = learner.update(rollouts)
-    assert line["clipped"] == pytest.approx(share[0], abs=1e-6), "the share of all factors that were differentiated"
+    assert line["moved"] == pytest.approx(share[0], abs=1e-6), "the share of all factors that were differentiated"
     return line, kept
 
 
@@ -676,7 +676,7 @@ def test_old_log_probs_stay_those_of_the_beginning() -> None:
             assert sample.old.tolist() == pytest.approx(old.tolist(), abs=1e-9)
             with torch.no_grad():
                 assert float((logprobs(agents["senior"], RULES["word"], [sample.view]) - old).abs().max()) > 0.2
-    assert 0.5 < line["clipped"] < 1
+    assert 0.5 < line["moved"] < 1
 
 
 def test_the_learning_rate_is_the_one_that_was_used() -> None:

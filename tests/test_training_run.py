@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import load_file
 
 from agents.registry import EMBEDDED
+from arena import validate
 from arena.lines import read_episodes
 from arena.run import cli as arena_cli
 from tests.running import only_line, plain
@@ -40,6 +41,12 @@ def test_a_run_leaves_what_others_rely_on(here: Path) -> None:
     found = summary(here / "run")
     assert found["steps"] == 3
     assert found["test"]["team"]["episodes"] == 6
+    published = ("episodes", "accuracy", "accuracy_ci95", "unreadable", "jargon_rate", "handoffs_per_episode")
+    assert all(found[name] == found["test"]["team"][name] for name in (*published, "author_share"))
+    assert found["measured_on"] == "test"
+    assert found["tokens"] == sum(line["tokens"] for line in lines[1:])
+    for place in ("", "test", "validation"):
+        assert validate.main(validate.Options(here / "run" / place)) == 0
 
 
 def test_only_the_senior_is_trained_and_its_checkpoint_loads_everywhere(here: Path) -> None:
@@ -86,9 +93,63 @@ def test_other_schedules(here: Path, handoff: str) -> None:
     episodes = plain(here / "run")
     if "curriculum" in handoff:
         assert {(e["step"], e["p"]) for e in episodes} == {(0, 0.9), (1, 0.7)}
-    if "once" in handoff:  # the senior's own solutions have acted, though only their beginnings are kept
-        assert all(line["factors"] > 0 for line in metrics(here / "run")[1:])
-        assert all(e["parent_id"] and e["prefix_units"] is not None for e in episodes)
+    if "once" in handoff:  # the senior's own solutions have acted, and are stored with those that go on from them
+        assert all(line["factors"] > 0 and line["episodes"] == 16 for line in metrics(here / "run")[1:])
+        team = [e for e in episodes if e["condition"] == "team"]
+        alone = {e["id"]: e for e in episodes if e["condition"] == "solo:senior"}
+        assert len(team) == len(alone) == 2 * 16
+        assert all(e["parent_id"] in alone and e["prefix_units"] is not None for e in team)
+        assert all(e["grade"]["verdict"] in ("correct", "wrong", "unreadable") for e in episodes)
+        assert metrics(here / "run")[1]["tokens"] == sum(
+            len(span["token_ids"]) for e in episodes if e["step"] == 0 for span in e["spans"][e["prefix_spans"] or 0 :]
+        )
+    assert validate.main(validate.Options(here / "run")) == 0
+
+
+def test_a_curriculum_is_evaluated_where_it_ends(here: Path) -> None:
+    """Weights that do not move have figures that do not move, whatever p the rollouts have."""
+    flags = ["--handoff", "word:curriculum=0.9..0.2@2", "--set", "optimiser.learning_rate=0"]
+    assert train(here / "run", *flags, "--set", "evaluation.every=1") == 0
+    team = [e for e in plain(here / "run" / "validation") if e["condition"] == "team"]
+    assert {e["policy"] for e in team} == {"word:p=0.2"}
+    assert len({e["text"] for e in team if e["problem_id"] == team[0]["problem_id"]}) == 1
+    found = [line["held_out"]["team"] for line in metrics(here / "run")]
+    assert found[0] == found[1] == found[2]
+
+
+def test_of_measures_of_which_less_is_better_the_least_is_best(here: Path) -> None:
+    flags = ["--set", "evaluation.best=solo:senior.tokens_per_episode", "--set", "evaluation.every=1"]
+    assert train(here / "run", *flags, "--set", "optimiser.learning_rate=3e-3", steps=3) == 0
+    found = {line["step"]: line["held_out"]["solo:senior"]["tokens_per_episode"] for line in metrics(here / "run")[1:]}
+    assert len(set(found.values())) > 1
+    best = summary(here / "run")["best"]
+    assert best["solo:senior.tokens_per_episode"] == min(found.values()) == found[best["step"]]
+    assert (here / "run" / "checkpoints" / "best").resolve().name == f"step-{best['step']:06d}"
+
+
+def test_what_a_file_names_is_what_runs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "a.toml").write_text('recipe = "tiny"\ncontrol = "no-junior"\n[agents.junior]\naddress = "junior-other"\n')
+    assert cli(["--config", "a.toml", "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    assert 'control = "no-junior"' in said
+    assert 'pair = "senior"' in said
+    assert "limit = 192" in said
+    assert 'address = "junior-other"' in said
+    (here / "whole.toml").write_text(said)
+    for flags in (["--recipe", "tiny-grpo"], ["--control", "no-junior"]):
+        assert cli(["--config", "whole.toml", *flags]) == 2
+        assert "is the whole configuration of a run" in only_line(capsys.readouterr().err)
+    (here / "odd.toml").write_bytes(b"steps = 3 # \xff\n")
+    (here / "odd2.toml").write_text("controls = 3\n")
+    (here / "odd3.toml").write_text("[controls]\nx = 3\n")
+    for flags in (
+        ["--config", "odd.toml"],
+        ["--recipe", "odd.toml"],
+        ["--recipe", "odd2.toml"],
+        ["--recipe", "odd3.toml"],
+    ):
+        assert cli(flags) == 2
+        assert only_line(capsys.readouterr().err).startswith(f"error: {' '.join(flags)}: ")
 
 
 def test_a_problem_that_comes_again_has_other_draws(here: Path) -> None:
@@ -114,7 +175,7 @@ def test_grpo_has_several_updates_a_step(here: Path) -> None:
     flags = ["--set", "objective.name=grpo", "--set", "rollouts.problems=4", "--set", "rollouts.samples=4"]
     flags += ["--set", "optimiser.mini_batches=2", "--set", "optimiser.epochs=2"]
     assert train(here / "run", *flags, "--set", "optimiser.learning_rate=3e-3") == 0
-    assert any(line["clipped"] > 0 for line in metrics(here / "run")[1:])
+    assert any(line["moved"] > 0 for line in metrics(here / "run")[1:])
 
 
 def test_recipes_and_their_controls_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
@@ -159,6 +220,17 @@ MISTAKES = [
     (["--set", "lora.rank=4", "--set", "lora.targets=['nowhere']"], "--set lora.targets"),
     (["--set", "evaluation.best=team.acc"], "there is no such figure; there are"),
     (["--steps", "0"], "--steps=0: must be at least 1"),
+    (["--set", "control=no-junior"], "control is no field of a run; give it as --control"),
+    (["--set", "resume=true"], "give it as --resume"),
+    (["--set", "agents.jnior.temperature=0.7"], "nobody called 'jnior' sits down"),
+    (["--agent", "jnr=junior-other"], "nobody called 'jnr' sits down"),
+    (["--set", "lora.dropout=0.1"], "lora.alpha and lora.dropout do nothing"),
+    (["--set", "lora.rank=4", "--set", "lora.targets=[1]"], "lora: targets must be a list like"),
+    (["--set", "optimiser.eps=0"], "optimiser.eps=0.0: must be above 0"),
+    (["--set", "evaluation.pair=senior:senior"], "give different names"),
+    (["--set", "objective.baseline=mean", "--set", "rollouts.problems=1"], "has no others to compare with"),
+    (["--handoff", "word:once=0.5", "--set", "objective.j=0.5"], "under once only the senior's own solution is trained"),
+    (["--handoff", "word:once=0.5", "--set", "loss.kl_junior=0.5"], "under once only the senior's own solution is trained"),
     (["--seed", "-1"], "--seed must be a whole number"),
 ]
 

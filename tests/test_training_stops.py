@@ -70,9 +70,14 @@ def test_an_interrupt_says_how_to_go_on(here: Path, whole: dict[str, Any]) -> No
     child.send_signal(signal.SIGINT)
     _, said = child.communicate(timeout=120)
     assert child.returncode == 130
-    assert "To go on from the last checkpoint: " in said
+    assert "stopping after this step" in said
     assert "Traceback" not in said
-    words = said.rsplit("checkpoint: ", 1)[1].split()
+    # What was done is kept: there is a checkpoint after the last line of metrics.
+    last = checkpoint.last_of(out / "checkpoints")
+    assert last is not None
+    assert last.name == f"step-{metrics(out)[-1]['step']:06d}"
+    assert f"To go on from {last.name}: " in said
+    words = said.rsplit(f"{last.name}: ", 1)[1].split()
     assert subprocess.run(words, env=ENVIRONMENT, stderr=subprocess.DEVNULL).returncode == 0
     assert everything(out) == whole
 
@@ -239,12 +244,15 @@ def test_adapters_are_trained_saved_and_gone_on_with(here: Path, tiny_models: tu
 
 
 def test_two_processes_compute_what_one_does(here: Path) -> None:
-    """accelerate launch with two CPU processes: same rollouts, weights after 5 steps within 1e-5."""
+    """accelerate launch with two CPU processes: same rollouts, weights after 5 steps within 1e-5.
+
+    --multi_gpu is how accelerate starts several processes, also where there is no GPU; --cpu alone starts one.
+    """
     from safetensors.torch import load_file
 
     flags = [*SMALL, "--steps", "5", "--set", "objective.c=-0.2"]
     assert cli([*flags, "--out", str(here / "one")]) == 0
-    launch = [sys.executable, "-m", "accelerate.commands.launch", "--cpu", "--num_processes", "2"]
+    launch = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu", "--num_processes", "2"]
     launch += ["--num_machines", "1", "--mixed_precision", "no", "--dynamo_backend", "no", "--main_process_port", "0"]
     done = subprocess.run(
         [*launch, "-m", "training.run", *flags, "--out", str(here / "two")],
@@ -260,3 +268,5 @@ def test_two_processes_compute_what_one_does(here: Path) -> None:
         assert all(one[name]["text"] == two[name]["text"] for name in one)
     first, second = (load_file(here / name / "checkpoints" / "last" / "model.safetensors") for name in ("one", "two"))
     assert max(float((first[name] - second[name]).abs().max()) for name in first) < 1e-5
+    assert (summary(here / "one")["processes"], summary(here / "two")["processes"]) == (1, 2)
+    assert (here / "one" / "config.toml").read_bytes() == (here / "two" / "config.toml").read_bytes()

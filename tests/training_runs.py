@@ -44,6 +44,6 @@ def everything(folder: Path) -> dict[str, Any]:
         "metrics": metrics(folder),
         "weights": (last / "model.safetensors").read_bytes() if (last / "model.safetensors").exists() else None,
         "trainer": (last / "trainer.safetensors").read_bytes(),
-        "summary": {**summary(folder), "seconds": None},
+        "summary": {**summary(folder), "seconds": None, "tokens_per_second": None},
         "checkpoints": sorted(path.name for path in (folder / "checkpoints").iterdir()),
     }

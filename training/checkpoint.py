@@ -29,10 +29,6 @@ def name_of(step: int) -> str:
     return f"step-{step:06d}"
 
 
-def step_of(folder: Path) -> int:
-    return int(folder.name.removeprefix("step-"))
-
-
 def saved_steps(folder: Path) -> list[Path]:
     """Whole checkpoints, oldest first."""
     return sorted(path for path in folder.glob("step-*") if (path / "trainer.json").is_file())

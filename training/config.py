@@ -45,9 +45,9 @@ class OptimiserConfig:
     max_grad_norm: float = 1.0
     """Gradients are clipped to this norm; 0 leaves them."""
     warmup_steps: int = 0
-    """Updates over which the rate rises from 0."""
+    """Updates over which the rate rises from 0; at most half of all."""
     schedule: str = "constant"
-    """constant, linear or cosine: to 0 at the last update."""
+    """constant, linear or cosine: how it falls after that, to 0 after the last update."""
     mini_batches: int = 1
     """Updates of a step: its problems are cut into so many parts."""
     epochs: int = 1
@@ -98,9 +98,10 @@ class EvaluationConfig:
     pair: str = ""
     """Who plays as the team; default: the first of the pair with more than one agent, else senior:junior."""
     handoff: str = ""
-    """The team's policy; default: that of the rollouts."""
+    """The team's policy; default: that of the rollouts, of a curriculum where it ends."""
     best: str = "team.accuracy"
-    """The held-out figure that chooses the best checkpoint: CONDITION.MEASURE, as solo:senior.accuracy."""
+    """The held-out figure that chooses the best checkpoint: CONDITION.MEASURE, as solo:senior.accuracy; of
+    unreadable, jargon_rate, cut_off and tokens_per_episode less is better."""
     test: int = 0
     """Test problems to evaluate the last checkpoint on, when the run is complete; 0 leaves test alone."""
 
@@ -108,7 +109,7 @@ class EvaluationConfig:
 @dataclass
 class CheckpointsConfig:
     every: int = 5
-    """Steps between checkpoints; 0 is only after the last step."""
+    """Steps between checkpoints, beside those that are the best so far; 0 is only after the last step."""
     keep: int = 1
     """How many of the newest are kept; the best is kept beside them."""
 
@@ -151,7 +152,7 @@ class TrainConfig:
     out: Path | None = None
     """Folder of the run. Default: a new folder under runs/."""
     resume: bool = False
-    """Go on with the run in --out, from its last checkpoint."""
+    """Go on with the run in --out, from its last checkpoint; begin it if there is none."""
     device: str = ""
     """Where the models compute: cpu, cuda, cuda:N or auto."""
     dtype: str = ""

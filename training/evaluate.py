@@ -10,9 +10,9 @@ from arena.command import fail
 from arena.episode import Episode
 from arena.grading import Grader
 from arena.jobs import Engine, Job
-from arena.measures import tally
+from arena.measures import CUT_OFF, tally
 from arena.plan import begun
-from arena.policy import Once, Policy, Solo, parse
+from arena.policy import Bernoulli, Curriculum, Once, Policy, Solo, parse
 from arena.regrade import graded
 from arena.tasks import Split, Task
 from training.config import TrainConfig
@@ -20,8 +20,6 @@ from training.rollouts import TrainingError, policy_for
 
 if TYPE_CHECKING:
     from training.world import World
-
-CUT_OFF = ("limit", "context")
 
 
 class Evaluator:
@@ -35,7 +33,7 @@ class Evaluator:
     ):
         self.task, self.engine, self.grader, self.world = task, engine, grader, world
         self.senior, self.pair = config.senior, team_of(config)
-        self.policy = parse(config.evaluation.handoff or config.handoff)
+        self.policy = team_policy(config)
         self._vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
 
     def evaluate(self, split: Split, count: int, step: int, *, partners: bool = False) -> list[Episode]:
@@ -85,6 +83,17 @@ class Evaluator:
         return episodes
 
 
+def team_policy(config: TrainConfig) -> Policy:
+    """How the team is evaluated: of a curriculum by where it ends, the same all along.
+
+    Else figures would move with p, and the best checkpoint would be that of the easiest p.
+    """
+    policy = parse(config.evaluation.handoff or config.handoff)
+    if isinstance(policy.schedule, Curriculum):
+        return Policy(policy.unit, Bernoulli((policy.schedule.stop,)))
+    return policy
+
+
 def team_of(config: TrainConfig) -> tuple[str, ...]:
     """Who is evaluated as the team: also where the senior is trained alone, whether it can be followed is asked."""
     if config.evaluation.pair:
@@ -92,21 +101,32 @@ def team_of(config: TrainConfig) -> tuple[str, ...]:
     return next((pair for pair in config.pairs if len(pair) > 1), (config.senior, "junior"))
 
 
+KEPT = (
+    "episodes",
+    "accuracy",
+    "accuracy_ci95",
+    "unreadable",
+    "jargon_rate",
+    "accuracy_by_difficulty",
+    "handoffs_per_episode",
+    "author_share",
+)
+"""Of a run's summary, in every evaluation."""
+
+
 def figures(episodes: Sequence[Episode]) -> dict[str, dict[str, Any]]:
     """By condition: accuracy, its 95% interval, jargon, by difficulty, length, cut-offs; a table for the metrics."""
     out: dict[str, dict[str, Any]] = {}
     for name, one in tally(episodes).items():
         summary = one.summary()
-        kept = ("episodes", "accuracy", "accuracy_ci95", "unreadable", "jargon_rate", "accuracy_by_difficulty")
-        ended = summary["ended"]
-        out[name] = {key: summary[key] for key in kept}
-        out[name]["cut_off"] = round(sum(ended.get(kind, 0) for kind in CUT_OFF) / max(1, one.episodes), 4)
+        out[name] = {key: summary[key] for key in KEPT}
+        out[name]["cut_off"] = round(sum(one.endings[kind] for kind in CUT_OFF) / max(1, one.episodes), 4)
         out[name]["tokens_per_episode"] = round(one.tokens / max(1, one.episodes), 2)
     return out
 
 
-CHOOSING = ("accuracy", "unreadable", "jargon_rate", "cut_off", "tokens_per_episode")
-"""The measures among `figures` that a checkpoint can be chosen by."""
+CHOOSING = {"accuracy": 1, "unreadable": -1, "jargon_rate": -1, "cut_off": -1, "tokens_per_episode": -1}
+"""The measures among `figures` that a checkpoint can be chosen by; of those with -1 less is better."""
 
 
 def check_best(config: TrainConfig) -> None:
@@ -121,3 +141,9 @@ def figure(found: Mapping[str, Mapping[str, Any]], name: str) -> float:
     """One figure by its name, CONDITION.MEASURE."""
     condition, _, measure = name.rpartition(".")
     return float(found[condition][measure])
+
+
+def better(value: float, other: float, name: str) -> bool:
+    """Whether a figure of this name is at least as good as another."""
+    sign = CHOOSING[name.rpartition(".")[2]]
+    return sign * value >= sign * other

@@ -37,8 +37,6 @@ class Prepared:
     """Of each mini-batch, over all processes."""
     in_loss: int
     """Episodes of all processes whose advantage is not 0."""
-    factors: int
-    """Factors of all processes' episodes."""
 
 
 class Learner:
@@ -71,8 +69,8 @@ class Learner:
             "grad_norm": round(float(np.mean(norms)), 6),
             "learning_rate": rate,
             "in_loss": ready.in_loss,
-            "factors": int(self._sum(watch.factors)),
-            "clipped": round(self._mean(watch.clipped, watch.own), 6),
+            "factors": int(self._sum(watch.factors)) // config.epochs,
+            "moved": round(self._mean(watch.moved, watch.own), 6),
             "mismatch": mismatch(self.world.gathered(watch.gaps)),
             **({"kl_base": self._mean(watch.kl_base, watch.own)} if self.config.loss.kl_base else {}),
             **({"kl_junior": self._mean(watch.kl_junior, watch.theirs)} if self.config.loss.kl_junior else {}),
@@ -113,7 +111,7 @@ class Learner:
             count = int(factors[inside].sum())
             divisor = self.objective.divisor(int(inside.sum()), count, config.rollouts.limit)
             divisors.append(divisor or 1.0)  # 0 where nobody wrote a factor: there is nothing to divide, but a KL
-        return Prepared(samples, divisors, int((advantages != 0).sum()), int(factors.sum()))
+        return Prepared(samples, divisors, int((advantages != 0).sum()))
 
     def _place(self) -> int:
         """Where this process's rollouts begin among all: those of the processes before it come first."""
@@ -144,10 +142,10 @@ class Learner:
         for batch in micro_batches(samples, self.config.optimiser.micro_tokens):
             self.loss.backward(batch, divisor, watch, gaps=first)
         self.world.sum_gradients(self.optimiser.weights)
-        norm = self.optimiser.norm()
-        if not math.isfinite(norm) or not math.isfinite(watch.loss):
+        norm, loss = self.optimiser.norm(), self._sum(watch.loss)  # of all processes: they stop together
+        if not math.isfinite(norm) or not math.isfinite(loss):
             self.optimiser.forget()
-            what = "gradient" if math.isfinite(watch.loss) else "loss"
+            what = "gradient" if math.isfinite(loss) else "loss"
             raise TrainingError(f"the {what} is not a number; try a lower --set optimiser.learning_rate")
         self.optimiser.step(norm)
         return norm

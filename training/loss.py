@@ -39,6 +39,9 @@ class Sample:
     """[F]: log p under the weights that the step began with, where that is not now."""
 
 
+FAR = 0.2
+
+
 @dataclass
 class Watch:
     """What an update's loss was made of."""
@@ -49,8 +52,8 @@ class Watch:
     """Factors of the senior, in all updates."""
     theirs: int = 0
     """Factors of others."""
-    clipped: float = 0.0
-    """Sum over the senior's factors of: its ratio to the old probability is outside of 1 +- .2."""
+    moved: float = 0.0
+    """How many of the senior's factors, in all updates, had a ratio to the old probability outside of 1 +- `FAR`."""
     gaps: list[float] = field(default_factory=list)
     """Recorded minus recomputed log p of the senior's factors, in the first update of a step; nats."""
     kl_base: float = 0.0
@@ -213,7 +216,7 @@ class Loss:
         watch.factors += int((weights > 0).sum())
         watch.own += int(mine.sum())
         watch.theirs += int((~mine).sum())
-        watch.clipped += float((((now - old).exp() - 1).abs() > 0.2)[mine].sum())
+        watch.moved += float((((now - old).exp() - 1).abs() > FAR)[mine].sum())
         if gaps:
             watch.gaps += (behaviour - now)[mine].tolist()
 

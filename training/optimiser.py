@@ -35,8 +35,9 @@ class Optimiser:
     def rate(self) -> float:
         """The learning rate of the next update."""
         config, done = self.config, self.done
-        warm = min(1.0, (done + 1) / (config.warmup_steps + 1)) if done < config.warmup_steps else 1.0
-        left = min(1.0, max(0, done - config.warmup_steps) / max(1, self.updates - config.warmup_steps))
+        rising = min(config.warmup_steps, self.updates // 2)
+        warm = min(1.0, (done + 1) / (rising + 1)) if done < rising else 1.0
+        left = min(1.0, max(0, done - rising) / max(1, self.updates - rising))
         fall = {"constant": 1.0, "linear": 1 - left, "cosine": 0.5 * (1 + math.cos(math.pi * left))}
         return config.learning_rate * warm * fall[config.schedule]
 

@@ -14,22 +14,26 @@ from pathlib import Path
 from typing import Any
 
 from arena.command import fail
-from training.config import TrainConfig
+from training.config import CALL, TrainConfig, saved
 
 
 def defaults(recipe: str = "", control: str = "", path: Path | None = None) -> TrainConfig:
     """What a recipe says, a control of it over it, and a file over both. Raises UserError."""
     config, own = TrainConfig(), read_toml(path, "--config") if path else {}
-    whole = "agents" in own and "recipe" in own  # a run's own config.toml: it has all that its recipe said
-    if not whole and (recipe := recipe or own.get("recipe", "")):
-        table, controls = read_recipe(recipe)
-        set_fields(config, table, f"--recipe {recipe}")
-        if control and control not in controls:
-            fail(f"--control {control}: {recipe} has {', '.join(controls) or 'no controls'}")
-        if control:
-            set_fields(config, controls[control], f"--recipe {recipe}: controls.{control}")
-    elif control:
-        fail(f"--control {control}: name the --recipe that it belongs to")
+    if saved(config).keys() <= own.keys():  # a run's own config.toml: it has all that its recipe and control said
+        if recipe or control:
+            fail(f"--config {path}: is the whole configuration of a run; leave --recipe and --control out")
+    else:
+        recipe, control = recipe or own.get("recipe", ""), control or own.get("control", "")
+        if control and not recipe:
+            fail(f"--control {control}: name the --recipe that it belongs to")
+        if recipe:
+            table, controls = read_recipe(recipe)
+            set_fields(config, table, f"--recipe {recipe}")
+            if control and control not in controls:
+                fail(f"--control {control}: {recipe} has {', '.join(controls) or 'no controls'}")
+            if control:
+                set_fields(config, controls[control], f"--recipe {recipe}: controls.{control}")
     set_fields(config, own, f"--config {path}")
     config.recipe, config.control, config.config = recipe or config.recipe, control or config.control, path
     return config
@@ -46,29 +50,27 @@ def _recipes() -> Any:
 
 def read_recipe(name: str) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """(fields, controls) of a recipe by name or file. Raises UserError."""
-    if name in recipe_names():
-        text = (_recipes() / f"{name}.toml").read_text(encoding="utf-8")
-    else:
-        path = Path(name)
-        if path.suffix != ".toml" or not path.is_file():
-            fail(f"--recipe {name}: there is no such recipe; known are {', '.join(recipe_names())}, or a .toml file")
-        text = path.read_text(encoding="utf-8")
-    table = _parsed(text, f"--recipe {name}")
-    return table, table.pop("controls", {})
+    path = _recipes() / f"{name}.toml" if name in recipe_names() else Path(name)
+    if path.suffix != ".toml" or not path.is_file():
+        fail(f"--recipe {name}: there is no such recipe; known are {', '.join(recipe_names())}, or a .toml file")
+    table = _parsed(path, f"--recipe {name}")
+    controls = table.pop("controls", {})
+    if not isinstance(controls, dict) or not all(isinstance(one, dict) for one in controls.values()):
+        fail(f"--recipe {name}: controls must be tables, [controls.NAME]")
+    return table, controls
 
 
 def read_toml(path: Path, flag: str) -> dict[str, Any]:
     """A TOML file. Raises UserError naming the flag."""
+    return _parsed(path, f"{flag} {path}")
+
+
+def _parsed(path: Any, where: str) -> dict[str, Any]:
     try:
-        return _parsed(path.read_text(encoding="utf-8"), f"{flag} {path}")
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        fail(f"{flag} {path}: {error.strerror}")
-
-
-def _parsed(text: str, where: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(text)
-    except ValueError as error:
+        fail(f"{where}: {error.strerror}")
+    except ValueError as error:  # of the encoding, too
         fail(f"{where}: not TOML: {error}")
 
 
@@ -117,11 +119,12 @@ def _set_agents(config: TrainConfig, value: Any, where: str) -> None:
 def _typed(now: Any, value: Any, where: str) -> Any:
     """The value as the field's type has it; a whole number will do for a float."""
     wanted = str if now is None or isinstance(now, Path) else type(now)
+    kind = type(now[0]) if wanted is list and now else object
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
         fail(f"{where} must be of type {wanted.__name__}, not {value!r}")
-    if wanted is list and now and not all(isinstance(item, type(now[0]) | int) for item in value):
+    if wanted is list and now and not all(isinstance(item, int | float if kind is float else kind) for item in value):
         fail(f"{where} must be a list like {now!r}, not {value!r}")
     return Path(value) if now is None or isinstance(now, Path) else value
 
@@ -136,6 +139,8 @@ def set_texts(config: TrainConfig, texts: list[str]) -> None:
             parsed = tomllib.loads(f"value = {value}")["value"]
         except ValueError:
             parsed = value
-        for name in reversed(path.strip().split(".")):
+        if (field := path.strip()) in (*CALL, "recipe", "control"):
+            fail(f"--set {text}: {field} is no field of a run; give it as --{field.replace('_', '-')}")
+        for name in reversed(field.split(".")):
             parsed = {name: parsed}
         set_fields(config, parsed, f"--set {text}")

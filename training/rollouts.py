@@ -117,6 +117,9 @@ class Rollouts:
             answers = [job.problem.answer for job in mine]
             grades = graded(list(zip(episodes, answers, strict=True)), self.task, self.grader)
             check_rollouts(mine, episodes, grades)
+            begun = [(a, answer) for a, e, answer in zip(acted, episodes, answers, strict=True) if a is not e]
+            for (parent, _), grade in zip(begun, graded(begun, self.task, self.grader), strict=True):
+                parent.grade = grade
         for episode, grade in zip(episodes, grades, strict=True):
             episode.grade = grade
         samples = self.config.rollouts.samples

@@ -12,7 +12,18 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arena.command import INTERRUPTED, fail, guarded, leave, new_folder, out_of_memory, parse_options, to_go_on, told
+from arena.command import (
+    INTERRUPTED,
+    fail,
+    guarded,
+    leave,
+    new_folder,
+    out_of_memory,
+    parse_options,
+    patient_interrupt,
+    to_go_on,
+    told,
+)
 from arena.terminal import say, visible
 from training.config import TrainConfig, saved
 
@@ -65,10 +76,7 @@ def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
     from training.trackers import Tracked
     from training.trainer import Trainer
 
-    if world.device is not None and config.device in ("", "auto"):
-        for agent in config.agents.values():
-            agent.device = str(world.device) if agent.device == "auto" else agent.device
-    agents = load_agents_of(config)
+    agents = load_agents_of(config, world.device)
     settle_threads(agents)
     freeze(agents, config.senior)
     senior = make_trainable(agents[config.senior], config.senior, config.agents[config.senior], config)
@@ -85,8 +93,8 @@ def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
                 if last:
                     trainer.restore(last)
                 world.wait()
-                with Tracked(_screen(config, world), config, folder, world) as show:
-                    trainer.run(folder, records, show)
+                with Tracked(_screen(config, world), config, folder, world) as show, patient_interrupt("step") as asked:
+                    trainer.run(folder, records, show, asked)
                 summary = trainer.finish(records)
     except KeyboardInterrupt:
         if world.main:
@@ -144,21 +152,25 @@ def _say_how_to_go_on(folder: Path) -> None:
     if not (folder / "config.toml").exists():
         say("\nstopped; nothing was written yet", sys.stderr)
         return
-    say(f"\nstopped. To go on from the last checkpoint: {to_go_on('training.run', folder)}", sys.stderr)
+    from training.checkpoint import last_of
+
+    last = last_of(folder / "checkpoints")
+    place = f"from {last.name}" if last else "from the beginning: there is no checkpoint yet"
+    say(f"\nstopped. To go on {place}: {to_go_on('training.run', folder)}", sys.stderr)
+
+
+def configured(argv: list[str]) -> TrainConfig:
+    """What a command line says: flags over ``--config`` over the recipe. Raises UserError."""
+    from training.reading import defaults
+
+    path = told(argv, "--config")
+    default = defaults(told(argv, "--recipe"), told(argv, "--control"), Path(path) if path else None)
+    return parse_options(TrainConfig, argv, default=default, prog="python -m training.run")
 
 
 def cli(argv: list[str] | None = None) -> int:
-    """The command line: flags over ``--config`` over the recipe."""
-    argv = sys.argv[1:] if argv is None else argv
-
-    def act() -> int:
-        from training.reading import defaults
-
-        path = told(argv, "--config")
-        default = defaults(told(argv, "--recipe"), told(argv, "--control"), Path(path) if path else None)
-        return main(parse_options(TrainConfig, argv, default=default, prog="python -m training.run"))
-
-    return guarded(act)
+    """The command line."""
+    return guarded(lambda: main(configured(sys.argv[1:] if argv is None else argv)))
 
 
 if __name__ == "__main__":

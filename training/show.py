@@ -31,10 +31,6 @@ def duration(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
-def percent(value: Any) -> str:
-    return "-" if value is None else f"{100 * value:.1f}%"
-
-
 class History:
     """What the two displays have in common: the lines so far, and how long the rest will take."""
 

@@ -34,6 +34,11 @@ class Tracked:
 
     def began(self, step: int, steps: int) -> None:
         self._display.began(step, steps)
+        if self._main and self._config.log.tensorboard:
+            # What was written after the checkpoint that the run goes on from is written again.
+            board = _library("torch.utils.tensorboard", "tensorboard", "tensorboard=true")
+            self._board = board.SummaryWriter(str(self._folder / "tensorboard"), purge_step=step + 1 if step else None)
+            self._opened.callback(self._board.close)
 
     def stepped(self, line: Mapping[str, Any]) -> None:
         self._display.stepped(line)
@@ -44,9 +49,7 @@ class Tracked:
 
     def __enter__(self) -> Tracked:
         if self._main and self._config.log.tensorboard:
-            board = _library("torch.utils.tensorboard", "tensorboard", "tensorboard=true")
-            self._board = board.SummaryWriter(str(self._folder / "tensorboard"))
-            self._opened.callback(self._board.close)
+            _library("torch.utils.tensorboard", "tensorboard", "tensorboard=true")
         if self._main and self._config.log.trackio:
             self._trackio = _library("trackio", "trackio", f"trackio={self._config.log.trackio}")
             self._trackio.init(project=self._config.log.trackio, name=self._folder.name, config=saved(self._config))

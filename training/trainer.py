@@ -7,21 +7,22 @@ wrote is the policy that is updated, so old log-probs matter only where a step h
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
+
+import torch
 
 from agents.contract import Agent
 from agents.language_model import LanguageModel
 from arena.grading import Grader
 from arena.jobs import Engine
-from arena.measures import tally
+from arena.measures import CUT_OFF, Tally
 from arena.tasks import Task
 from training import checkpoint
 from training.clock import Clock
 from training.config import TrainConfig
-from training.evaluate import CUT_OFF, Evaluator, figure, figures
+from training.evaluate import Evaluator, better, figure, figures
 from training.learner import Learner
 from training.records import Records
 from training.rollouts import Rollouts, TrainingError
@@ -64,26 +65,29 @@ class Trainer:
         self.seconds = 0.0
         self.tokens = 0
 
-    def run(self, folder: Path, records: Records | None, show: Show) -> None:
-        """Goes on to the last step. ``records`` is None in all processes but the first."""
+    def run(self, folder: Path, records: Records | None, show: Show, asked: Callable[[], bool] = lambda: False) -> None:
+        """Goes on to the last step, or until ``asked`` to stop: then there is a checkpoint, and KeyboardInterrupt.
+
+        ``records`` is None in all processes but the first, whose ``asked`` counts.
+        """
         config = self.config
         place = folder / "checkpoints"
         show.began(self.step, config.steps)
         if self.step == 0:
-            found = self._evaluate(records)
-            line: dict[str, Any] = {"step": 0, "held_out": found, "seconds": self.clock.taken()}
+            line: dict[str, Any] = {"step": 0, "held_out": self._evaluate(records)}
             self._note(records, show, line)
         while self.step < config.steps:
             line = self._step(records)
             if self._due(config.evaluation.every) or config.steps - self.step < config.evaluation.last:
                 line["held_out"] = self._evaluate(records)
-            line["seconds"] = self.clock.taken()
-            self.seconds += sum(line["seconds"].values())
-            better = "held_out" in line and self._better(line["held_out"])
+            best = "held_out" in line and self._better(line["held_out"])
             self._note(records, show, line)
-            if self._due(config.checkpoints.every) or better:
+            stop = self.world.from_main(asked()) and self.step < config.steps
+            if stop or self._due(config.checkpoints.every) or best:
                 with self.clock.on("checkpoint"):
-                    self._save(place, records, better)
+                    self._save(place, records, best)
+            if stop:
+                raise KeyboardInterrupt
 
     def _due(self, every: int) -> bool:
         return self.step == self.config.steps or (every > 0 and self.step % every == 0)
@@ -93,30 +97,29 @@ class Trainer:
         played = self.rollouts.play(self.step)
         with self.clock.on("store"):
             stored = self.world.gathered(rollout.episode for rollout in played)
+            begun = self.world.gathered(one.acted for one in played if one.acted is not one.episode)
             if records and self.config.log.rollouts:
-                records.rollouts(stored)
+                records.rollouts([*begun, *stored])
         with self.clock.on("update"):
             try:
                 line = self.learner.update(played)
             except TrainingError as error:
                 raise TrainingError(f"step {self.step + 1}: {error}") from None
         self.step += 1
-        one = tally(stored)
-        whole = next(iter(one.values())) if len(one) == 1 else None
-        endings = Counter(episode.ended for episode in stored)
-        tokens = sum(len(span.token_ids or ()) for episode in stored for span in episode.spans)
-        self.tokens += tokens
-        correct = sum((e.grade or {}).get("verdict") == "correct" for e in stored)
+        one, parents = Tally(), Tally()
+        for episode in stored:
+            one.add(episode)
+        for episode in begun:
+            parents.add(episode)
+        self.tokens += one.tokens + parents.tokens
+        found = one.summary()
+        kept = ("episodes", "accuracy", "unreadable", "jargon_rate", "accuracy_by_difficulty")
         return {
             "step": self.step,
-            "episodes": len(stored),
-            "accuracy": round(correct / len(stored), 4),
-            "unreadable": sum((e.grade or {}).get("verdict") == "unreadable" for e in stored),
-            "cut_off": sum(endings[kind] for kind in CUT_OFF),
-            "jargon_rate": None if whole is None else whole.summary()["jargon_rate"],
-            "accuracy_by_difficulty": None if whole is None else whole.summary()["accuracy_by_difficulty"],
-            "tokens": tokens,
-            "p": stored[0].p,
+            **{name: found[name] for name in kept},
+            "cut_off": round(sum(one.endings[kind] for kind in CUT_OFF) / one.episodes, 4),
+            "tokens": one.tokens + parents.tokens,
+            "p": next((episode.p for episode in stored if episode.p is not None), None),
             **line,
         }
 
@@ -137,18 +140,25 @@ class Trainer:
         if not found:
             return False
         value = figure(found, self.config.evaluation.best)
-        if self.best is not None and value < self.best[0]:
+        if self.best is not None and not better(value, self.best[0], self.config.evaluation.best):
             return False
         self.best = (value, self.step)
         return True
 
     def _note(self, records: Records | None, show: Show, line: dict[str, Any]) -> None:
+        """Writes and shows a line of metrics, with the time since the last one."""
+        line["seconds"] = self.clock.taken()
+        self.seconds += sum(line["seconds"].values())
         if records:
             records.metrics(line)
         show.stepped(line)
 
     def _save(self, place: Path, records: Records | None, better: bool) -> None:
         """Writes a checkpoint, by the first process; the others wait."""
+        if not all(bool(torch.isfinite(weight).all()) for weight in self.learner.optimiser.weights):
+            raise TrainingError(
+                f"step {self.step}: the weights are no numbers any more; try a lower --set optimiser.learning_rate"
+            )
         if records:
             state = {
                 "best": self.best,
@@ -177,13 +187,19 @@ class Trainer:
                 found = figures(episodes)
                 if records:
                     records.test(episodes)
+        self.seconds += sum(self.clock.taken().values())
+        measured = found or self.held_out
         summary = {
+            **(measured.get("team") or next(iter(measured.values()), {})),
+            "measured_on": "test" if found else "held-out" if measured else "",
             "steps": self.step,
             "best": None if self.best is None else {"step": self.best[1], config.evaluation.best: self.best[0]},
             "held_out": self.held_out,
             "test": found,
             "tokens": self.tokens,
+            "tokens_per_second": round(self.tokens / self.seconds, 2) if self.seconds else 0.0,
             "seconds": round(self.seconds, 2),
+            "processes": self.world.size,
         }
         if records:
             records.finish(summary)

@@ -19,9 +19,9 @@ from agents.seat import digest_ids
 from arena.episode import Episode
 from arena.grading import Grader
 from arena.jobs import Job
-from arena.measures import summary_of
+from arena.measures import CUT_OFF, summary_of
 from arena.policy import Policy, parse
-from arena.regrade import CUT_OFF, graded
+from arena.regrade import graded
 from arena.store import Run
 from arena.tasks import Problem, Split, Task, load_task
 from arena.torch_engine.engine import TorchEngine

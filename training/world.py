@@ -21,14 +21,15 @@ class World:
 
     def __init__(self) -> None:
         self.rank, self.size = 0, 1
-        self.device: torch.device | None = None
+        self.device = ""
+        """Where this process computes; "" leaves it open."""
         if int(os.environ.get("WORLD_SIZE", "1")) > 1:
             from accelerate import PartialState
 
             # Gradients on CPUs travel by gloo; accelerate decides by its own flags what there is.
             state = PartialState(cpu=not torch.cuda.is_available())
             self.rank, self.size = state.process_index, state.num_processes
-            self.device = state.device
+            self.device = "cpu" if state.device.type == "cpu" else str(state.device)
 
     @property
     def main(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -12,7 +13,7 @@ import tyro
 from arena.command import fail, run_command
 from arena.terminal import say
 from training.experiments.catalogue import EXPERIMENTS, Experiment
-from training.experiments.runner import cells, command_of, run_all, tests_of
+from training.experiments.runner import Cell, cells, run_all, training_of, trials_of
 
 
 @dataclass
@@ -54,40 +55,34 @@ def main(config: ExperimentConfig) -> None:
         experiment = replace(experiment, recipe=config.recipe)
     if unknown := set(config.arms) - {arm.name for arm in experiment.arms}:
         fail(f"--arms {sorted(unknown)[0]}: {config.name} has {', '.join(arm.name for arm in experiment.arms)}")
-    if config.arms:
-        experiment = replace(experiment, arms=tuple(arm for arm in experiment.arms if arm.name in config.arms))
     for flag in ("seeds", "jobs", "test"):
         if getattr(config, flag) < 1:
             fail(f"--{flag} must be at least 1, not {getattr(config, flag)}")
     if config.steps < 0:
         fail(f"--steps must be 0 or more, not {config.steps}")
-    every = cells(experiment, config.seeds, config.out)
-    more = [f"--steps={config.steps}"] if config.steps else []
-    more += config.set
-    run_all([(cell.name, cell.folder, command_of(cell, experiment, more)) for cell in every], config.jobs)
-    report(config, experiment)
+    more = [*([f"--steps={config.steps}"] if config.steps else []), *config.set]
+    wanted = [arm for arm in experiment.arms if arm.name in config.arms or (config.out / arm.name).is_dir()]
+    experiment = replace(experiment, arms=tuple(wanted)) if config.arms else experiment
+    whole = cells(experiment, config.seeds, config.out, more)
+    if experiment.chosen_by and not all(cell.config["evaluation"]["problems"] for cell in whole):
+        fail(f"--set evaluation.problems=0: {config.name} chooses by held-out problems")
+    asked = [cell for cell in whole if not config.arms or cell.arm.name in config.arms]
+    run_all([training_of(cell) for cell in asked], config.jobs)
+    report(config, experiment, [cell for cell in whole if cell in asked or cell.done])
 
 
-def report(config: ExperimentConfig, experiment: Experiment) -> None:
-    """The tests that follow the training, the files, and what is printed."""
+def report(config: ExperimentConfig, experiment: Experiment, every: Sequence[Cell]) -> None:
+    """The tests that follow the training, the files, and what is printed: of all that is there already, too."""
     from training.experiments import plot, results
 
-    every = cells(experiment, config.seeds, config.out)
-    found = results.rows(every)
     lines = [experiment.question, *experiment.notes]
     tested = [(cell, cell.arm.partners) for cell in every if cell.arm.partners]
-    if experiment.chosen_by and (best := results.chosen(found, experiment)):
+    if experiment.chosen_by and (best := results.chosen(results.rows(every), experiment)):
         lines.append(f"Chosen by held-out {experiment.chosen_by}: {best}.")
         tested += [(cell, ("junior",)) for cell in every if cell.arm.name == best]
-    run_all(
-        [
-            (f"{cell.name}, {folder.name}", folder, words)
-            for cell, partners in tested
-            for folder, words in tests_of(cell, partners, config.test)
-        ],
-        config.jobs,
-    )
-    found = results.rows(every)
+    tests = {cell: list(trials_of(cell, partners, config.test)) for cell, partners in tested}
+    run_all([one for work in tests.values() for one in work], config.jobs)
+    found = results.rows(every, {cell: [one.folder for one in work] for cell, work in tests.items()})
     table = results.markdown(results.table(found, experiment))
     config.out.mkdir(parents=True, exist_ok=True)
     (config.out / "results.csv").write_text(results.as_csv(found), encoding="utf-8")

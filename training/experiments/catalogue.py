@@ -18,14 +18,15 @@ class Arm:
     sets: tuple[str, ...] = ()
     """What is given to ``--set`` and, with two dashes in front, as a flag, beside the recipe."""
     partners: tuple[str, ...] = ()
-    """Agents with whom the trained senior is tested, besides those that it was trained with."""
+    """Agents with whom the senior is tested after training."""
+    trained: bool = True
+    """Else the senior is tested as it was."""
 
 
 @dataclass(frozen=True)
 class Experiment:
     """A question, and the arms that answer it."""
 
-    name: str
     question: str
     arms: tuple[Arm, ...]
     recipe: str = "tiny"
@@ -38,7 +39,6 @@ class Experiment:
 def sanity() -> Experiment:
     """Paper 1's main figure against all its controls."""
     return Experiment(
-        "sanity",
         "Does the senior's jargon go, because the junior breaks on it?",
         (
             Arm("tandem", "tandem"),
@@ -54,7 +54,6 @@ def granularity() -> Experiment:
     """At which unit the pen changes hands."""
     units = ("token", "word", "spaced-token", "sentence", "line")
     return Experiment(
-        "granularity",
         "Which unit should be handed over?",
         tuple(Arm(unit, unit, sets=(f"--handoff={unit}:p=0.5", "evaluation.handoff=word:p=0.5")) for unit in units),
         notes=("Every arm is evaluated under word:p=0.5, so that the arms can be compared.",),
@@ -72,7 +71,6 @@ def schedules() -> Experiment:
         "once": ("once, in the middle", "word:once=0.5"),
     }
     return Experiment(
-        "schedules",
         "Who should write how much, and when?",
         tuple(
             Arm(name, title, sets=(f"--handoff={handoff}", "evaluation.handoff=word:p=0.5"))
@@ -86,7 +84,6 @@ def sweep() -> Experiment:
     """Paper 1's two knobs, chosen as it chose them."""
     cs, js = (0.0, -0.3, -0.5), (0.0, 0.2, 0.35, 1.0)
     return Experiment(
-        "sweep",
         "How should failures (c) and the junior's words (j) count?",
         tuple(
             Arm(f"c{c:g}-j{j:g}", f"c = {c:g}, j = {j:g}", sets=(f"objective.c={c}", f"objective.j={j}"))
@@ -102,7 +99,6 @@ def transfer() -> Experiment:
     """Partners that the senior never met."""
     strangers = ("junior", "junior-other", "junior-jargon")
     return Experiment(
-        "transfer",
         "Is the trained senior easier to follow for a junior that it never met?",
         (
             Arm("junior", "trained with the junior", partners=strangers),
@@ -113,8 +109,9 @@ def transfer() -> Experiment:
                 partners=strangers,
             ),
             Arm("no-junior", "trained alone", control="no-junior", partners=strangers),
+            Arm("untrained", "not trained", partners=strangers, trained=False),
         ),
-        notes=("Untrained is the senior as it was; every team writes under word:p=0.5.",),
+        notes=("Test: the senior with each partner, under the policy of the evaluations, and each alone.",),
     )
 
 

@@ -32,7 +32,9 @@ def draw(done: Sequence[Cell], question: str, titles: Mapping[str, str], out: Pa
     for panel, (title, condition, measure) in zip(panels, PANELS, strict=True):
         for number, (arm, label) in enumerate(titles.items()):
             colour, style = COLOURS[number % len(COLOURS)], STYLES[number % len(STYLES)]
-            runs = [curve(cell.folder, condition, measure) for cell in done if cell.arm.name == arm]
+            runs = [
+                curve(cell.folder, condition, measure) for cell in done if cell.arm.name == arm and cell.arm.trained
+            ]
             for steps, values in runs:
                 panel.plot(steps, values, style, color=colour, linewidth=0.6, alpha=0.5)
             if runs:

@@ -17,6 +17,7 @@ from statistics import mean, stdev
 from typing import Any
 
 from arena.lines import read_lines
+from training.evaluate import CHOOSING
 from training.experiments.catalogue import Experiment
 from training.experiments.runner import Cell
 
@@ -36,15 +37,15 @@ class Row:
     episodes: int
 
 
-def rows(done: Iterable[Cell]) -> list[Row]:
-    """All figures of finished runs: of the last held-out evaluation, of test, and of tests with strangers."""
+def rows(done: Iterable[Cell], tests: Mapping[Cell, Sequence[Path]] | None = None) -> list[Row]:
+    """All figures of finished runs: of the last held-out evaluation, of test, and of these tests with partners."""
     out: list[Row] = []
     for cell in done:
-        summary = json.loads((cell.folder / "summary.json").read_bytes())
+        summary = json.loads((cell.folder / "summary.json").read_bytes()) if cell.arm.trained else {}
         for split in ("held_out", "test"):
             out += _rows(cell, split, summary.get(split) or {})
-        for place in sorted(cell.folder.glob("test-*/summary.json")):
-            out += _rows(cell, place.parent.name, json.loads(place.read_bytes())["conditions"])
+        for place in (tests or {}).get(cell, ()):
+            out += _rows(cell, place.name, json.loads((place / "summary.json").read_bytes())["conditions"])
     return out
 
 
@@ -83,7 +84,8 @@ def chosen(found: Sequence[Row], experiment: Experiment) -> str | None:
     for row in found:
         if (row.split, row.condition, row.measure) == ("held_out", condition, measure):
             by_arm.setdefault(row.arm, []).append(row.value)
-    return max(by_arm, key=lambda arm: mean(by_arm[arm])) if by_arm else None
+    sign = CHOOSING[measure]
+    return max(by_arm, key=lambda arm: sign * mean(by_arm[arm])) if by_arm else None
 
 
 def table(found: Sequence[Row], experiment: Experiment) -> list[list[str]]:

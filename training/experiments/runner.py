@@ -15,92 +15,141 @@ from typing import Any
 
 import tomli_w
 
-from arena.command import fail
+from arena.command import UserError, fail
 from arena.lines import replace_file
-from arena.store import read_config
+from arena.store import differing, read_config
 from arena.terminal import say
+from training.config import saved
+from training.evaluate import team_policy
 from training.experiments.catalogue import Arm, Experiment
+from training.run import configured
+from training.settle import settled
 from training.show import duration
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Cell:
     """One arm under one seed."""
 
     arm: Arm
     seed: int
     folder: Path
-
-    @property
-    def done(self) -> bool:
-        return (self.folder / "summary.json").is_file()
+    words: tuple[str, ...]
+    """What `training.run` is told, without the folder."""
+    config: dict[str, Any]
+    """The same, resolved, as a run stores it."""
 
     @property
     def name(self) -> str:
         return f"{self.arm.name}, seed {self.seed}"
 
+    @property
+    def done(self) -> bool:
+        """There is something to report."""
+        return any(self.folder.glob("summary.json" if self.arm.trained else "test-*/summary.json"))
 
-def cells(experiment: Experiment, seeds: int, out: Path) -> list[Cell]:
-    """All cells, seed by seed, so that after the first round there is something of every arm."""
-    return [Cell(arm, seed, out / arm.name / f"seed-{seed}") for seed in range(seeds) for arm in experiment.arms]
+
+@dataclass(frozen=True)
+class Work:
+    """A command, the folder of its run, and whether that is done."""
+
+    name: str
+    folder: Path
+    words: list[str]
+    done: bool
 
 
-def command_of(cell: Cell, experiment: Experiment, more: Sequence[str]) -> list[str]:
-    """The training run of a cell."""
-    arm = cell.arm
-    words = [sys.executable, "-m", "training.run", "--recipe", experiment.recipe, "--seed", str(cell.seed)]
+def cells(experiment: Experiment, seeds: int, out: Path, more: Sequence[str] = ()) -> list[Cell]:
+    """All cells, seed by seed, so that after the first round there is something of every arm.
+
+    All are settled before anything runs: a mistake costs nothing. Raises UserError, also for a cell that was begun with
+    another configuration.
+    """
+    found = []
+    for seed in range(seeds):
+        for arm in experiment.arms:
+            words = _words(arm, seed, experiment, more)
+            try:
+                config = saved(settled(configured([*words])))
+            except UserError as error:
+                fail(f"{arm.name}: {error}")
+            folder = out / arm.name / f"seed-{seed}"
+            if (folder / "config.toml").is_file() and (unlike := list(differing(read_config(folder), config))):
+                fail(f"--out {folder}: was made otherwise: {'; '.join(unlike[:3])}; choose another --out")
+            found.append(Cell(arm, seed, folder, tuple(words), config))
+    return found
+
+
+def _words(arm: Arm, seed: int, experiment: Experiment, more: Sequence[str]) -> list[str]:
+    """What the training run of a cell is told. Raises UserError for what would make two cells the same."""
+    own = {one.removeprefix("--").partition("=")[0] for one in arm.sets}
+    for given in more:
+        if (field := given.removeprefix("--").partition("=")[0]) in own | {"seed"}:
+            fail(f"--set {given}: {arm.name if field in own else 'every cell'} has a {field} of its own")
+    words = ["--recipe", experiment.recipe, "--seed", str(seed)]
     words += ["--control", arm.control] if arm.control else []
     for given in (*arm.sets, *more):
         words += [given] if given.startswith("--") else ["--set", given]
-    words += ["--set", "evaluation.test=0"] if experiment.chosen_by else []
-    words += ["--out", str(cell.folder)]
-    return words + (["--resume"] if (cell.folder / "config.toml").is_file() else [])
+    return words + (["--set", "evaluation.test=0"] if experiment.chosen_by else [])
 
 
-def tests_of(cell: Cell, partners: Sequence[str], episodes: int) -> Iterator[tuple[Path, list[str]]]:
-    """(folder, arena.run) for each partner of a trained senior; the senior alone and the partner alone beside it."""
+def training_of(cell: Cell) -> Work:
+    """The training run of a cell."""
+    words = [sys.executable, "-m", "training.run", *cell.words, "--out", str(cell.folder)]
+    words += ["--resume"] if (cell.folder / "config.toml").is_file() else []
+    return Work(cell.name, cell.folder, words, cell.done or not cell.arm.trained)
+
+
+def trials_of(cell: Cell, partners: Sequence[str], episodes: int) -> Iterator[Work]:
+    """The tests of a cell's senior with partners; the senior alone and the partner alone beside it."""
     for partner in partners:
         folder = cell.folder / f"test-{partner}"
+        folder.parent.mkdir(parents=True, exist_ok=True)
         replace_file(folder.with_suffix(".toml"), tomli_w.dumps(_test_of(cell, partner)).encode())
         words = [sys.executable, "-m", "arena.run", "--config", str(folder.with_suffix(".toml")), "--baselines"]
         words += ["--episodes", str(episodes), "--show", "0", "--out", str(folder)]
-        yield folder, words + (["--resume"] if (folder / "config.toml").is_file() else [])
+        words += ["--resume"] if (folder / "config.toml").is_file() else []
+        done = (folder / "summary.json").is_file() and read_config(folder).get("episodes") == episodes
+        yield Work(f"{cell.name}, {folder.name}", folder, words, done)
 
 
 def _test_of(cell: Cell, partner: str) -> dict[str, Any]:
-    """What is played: the cell's own task and length, on test problems, by its senior with the last weights."""
-    trained = read_config(cell.folder)
-    name = trained["pair"].split(",")[0].split(":")[0]
-    senior, last = dict(trained["agents"][name]), str(cell.folder.resolve() / "checkpoints" / "last")
-    senior |= {"adapter": last} if trained["lora"]["rank"] or senior.get("adapter") else {"address": f"hf:{last}"}
-    agents = {one: table for one, table in trained["agents"].items() if one == partner}
+    """What is played: the cell's own task, length and policy, on test problems, by its senior with the last weights."""
+    config = settled(configured([*cell.words]))
+    name, tables = config.senior, cell.config["agents"]
+    senior, last = dict(tables[name]), str(cell.folder.resolve() / "checkpoints" / "last")
+    if cell.arm.trained:
+        senior |= {"adapter": last} if config.lora.rank or senior.get("adapter") else {"address": f"hf:{last}"}
     return {
         "pair": f"{name}:{partner}",
-        "task": trained["task"],
+        "task": config.task,
         "split": "test",
-        "limit": trained["rollouts"]["limit"],
-        "seed": trained["seed"],
-        "agents": {name: senior, **agents},
+        "handoff": str(team_policy(config)),
+        "limit": config.rollouts.limit,
+        "seed": cell.seed,
+        "agents": {name: senior, **{one: table for one, table in tables.items() if one == partner}},
     }
 
 
-def run_all(work: Sequence[tuple[str, Path, list[str]]], jobs: int) -> None:
-    """Runs commands, ``jobs`` at a time; (name, folder, command). What has a summary is done. Raises UserError.
+def run_all(work: Sequence[Work], jobs: int) -> None:
+    """Runs what is not done, ``jobs`` at a time. Raises UserError.
 
     Their output goes to FOLDER.log. Ctrl-C stops them all; each can be gone on with.
     """
-    waiting = [(name, folder, words) for name, folder, words in work if not (folder / "summary.json").is_file()]
+    waiting = [one for one in work if not one.done]
     running: dict[subprocess.Popen[bytes], tuple[str, Path]] = {}
     finished, total, began = 0, len(waiting), time.monotonic()
     environment = {**os.environ, "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1")}
     try:
         while waiting or running:
             while waiting and len(running) < jobs:
-                name, folder, words = waiting.pop(0)
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                with _log(folder).open("ab") as log:
-                    process = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment)
-                running[process] = (name, folder)
+                one = waiting.pop(0)
+                one.folder.parent.mkdir(parents=True, exist_ok=True)
+                with _log(one.folder).open("ab") as log:
+                    process = subprocess.Popen(
+                        one.words, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environment
+                    )
+                running[process] = (one.name, one.folder)
             time.sleep(0.1)
             for process in [one for one in running if one.poll() is not None]:
                 name, folder = running.pop(process)

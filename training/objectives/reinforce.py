@@ -9,7 +9,8 @@ How it departs from the textbook: a token that opens a unit after a handoff coun
 decision that a unit is over is an action of its own. Paper 1's main runs have c = 0 and j = 1, which is the whole
 text's likelihood; its appendix tunes -.5 <= c <= 0 and 0 < j < 1. With j > 0 it is partly imitation of the junior, no
 gradient of the reward: only j = 0 is unbiased, for any c (c shifts and scales the reward; with c = 1 it is ignored).
-The baseline is the mean reward of the batch's other episodes: it leaves the expectation alone.
+The baseline is the mean reward of the batch's other episodes: it leaves the expectation alone. There is no ratio to the
+policy that wrote, so with several updates a step all but the first are off-policy: GRPO is for that.
 """
 
 from __future__ import annotations
