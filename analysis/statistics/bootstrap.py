@@ -24,7 +24,6 @@ from analysis.statistics.data import (
     check_resamples,
     clusters,
     column,
-    constant,
     generator,
     pairs,
 )
@@ -140,7 +139,8 @@ def _interval(
     value = float(top.mean() / bottom.mean())
     if 2 <= count < FEWEST:
         notes += (f"with fewer than {FEWEST} {unit}s bootstrap intervals are too short",)
-    if count < 2 or constant(top - value * bottom):
+    alike = bool(np.abs(top - value * bottom).max() <= 1e-12 * np.abs(top).max())
+    if count < 2 or alike:
         low, high = bounds
         if count > 1:
             notes += (f"all {unit}s are alike: every resample is the same, and the interval all that is possible",)
@@ -177,7 +177,7 @@ def _bca(top: Floats, bottom: Floats, weights: Floats, level: float) -> tuple[fl
 
     found = _ratios(top, bottom, weights)
     value = top.mean() / bottom.mean()
-    near = 1e-12 * max(1.0, abs(value))
+    near = 1e-12 * float(np.abs(top).max() / bottom.mean())
     below = float((found < value - near).mean() + (np.abs(found - value) <= near).mean() / 2)
     bias = float(ndtri(np.clip(below, 0.5 / len(found), 1 - 0.5 / len(found))))
     left_out = (top.sum() - top) / (bottom.sum() - bottom)
@@ -203,7 +203,8 @@ def _studentised(top: Floats, bottom: Floats, weights: Floats, level: float) -> 
     own = float(np.sqrt(((top - value * bottom) ** 2).mean() / count) / bottom.mean())
     scale = float(((top - value * bottom) ** 2).mean())
     errors = np.sqrt(np.where(squares > 1e-12 * scale, squares, 0.0) / count) / (weights @ bottom)
-    away = np.where(np.abs(found - value) <= 1e-12 * max(1.0, abs(value)), 0.0, found - value)
+    near = 1e-12 * float(np.abs(top).max() / bottom.mean())
+    away = np.where(np.abs(found - value) <= near, 0.0, found - value)
     t = np.where(away == 0, 0.0, away / errors)
     low, high = _quantiles(t, (0.5 - level / 2, 0.5 + level / 2))
     return value - high * own, value - low * own

@@ -174,7 +174,7 @@ def check_resamples(resamples: int) -> None:
 
 def constant(values: Floats) -> bool:
     """Whether all values are the same but for rounding."""
-    return bool(np.ptp(values) <= 1e-12 * max(1.0, float(np.max(np.abs(values)))))
+    return bool(np.ptp(values) <= 1e-12 * np.abs(values).max())
 
 
 def _mean(rows: list[float]) -> float:

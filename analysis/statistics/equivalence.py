@@ -11,6 +11,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from analysis.statistics.data import UNIT_INTERVAL, Bounds, Labels, Numbers, StatisticsError, column, pairs
@@ -74,10 +75,7 @@ def paired_equivalence(
     """
     _check(margin, alpha)
     given = pairs(column(a, "a", bounds), column(b, "b", bounds), problems, b_problems, unit)
-
-    def limits(level: float) -> tuple[float, float]:
-        return mean_limits(given.differences, level) if bounds is None else difference_within(given, bounds, level)
-
+    limits = partial(mean_limits, given.differences) if bounds is None else difference_within(given, bounds)
     shown = paired_difference(a, b, problems, b_problems, bounds=bounds, level=1 - 2 * alpha, unit=unit, name=name)
     return Equivalence(shown, margin, *_one_sided(limits, shown.value, margin), alpha)
 

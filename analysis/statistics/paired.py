@@ -5,6 +5,8 @@ The pairing is what makes small differences visible: which problems are hard is 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from analysis.statistics.data import (
     UNIT_INTERVAL,
     Bounds,
@@ -63,7 +65,7 @@ def paired_difference(
         method = STUDENT + "' differences"
         assumption += "; and many of them for the skewness of their differences"
     else:
-        low, high = difference_within(given, bounds, level)
+        low, high = difference_within(given, bounds)(level)
         method = SQUARE_AND_ADD
         notes += _notes_on_ceiling(given, bounds, unit)
     return Estimate(name, value, low, high, level, given.n, given.count, unit, method, assumption, notes=notes)
@@ -107,12 +109,12 @@ def retention(
     )
 
 
-def difference_within(given: Pairs, bounds: Bounds, level: float) -> tuple[float, float]:
-    """Limits of the difference for outcomes within bounds; all that is possible for one cluster."""
+def difference_within(given: Pairs, bounds: Bounds) -> Callable[[float], tuple[float, float]]:
+    """Limits of the difference at any level, for outcomes within bounds; all that is possible for one cluster."""
     if given.count < 2:
-        return scaled((-1.0, 1.0), bounds)
+        return lambda level: scaled((-1.0, 1.0), bounds)
     a, b, r = _arms(given, bounds)
-    return scaled(difference_limits(a, b, r, level), bounds)
+    return lambda level: scaled(difference_limits(a, b, r, level), bounds)
 
 
 def _arms(given: Pairs, bounds: Bounds) -> tuple[Share, Share, float]:
