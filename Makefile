@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test test-slow check lint clean
+.PHONY: demo test test-slow check lint coverage-sims clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m arena.run --pair senior:junior
@@ -21,6 +21,10 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+# The simulated studies of all statistics, with known truth (docs/COVERAGE.md): about 25 minutes of one core.
+coverage-sims: $(VENV)/.installed
+	$(BIN)/python -m benchmarks.coverage --markdown docs/COVERAGE.md
 
 $(VENV)/.installed: pyproject.toml constraints.txt
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make PYTHON=python3.11 ...")'

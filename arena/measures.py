@@ -171,7 +171,7 @@ def _count(table: dict[Any, list[int]], key: Any, right: int) -> None:
     entry[1] += 1
 
 
-def wilson(right: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson(right: float, n: float, z: float = 1.959963984540054) -> tuple[float, float]:
     """Wilson's score interval for a proportion (Wilson, 1927), 95% unless ``z`` says otherwise; nan without data."""
     if not n:
         return math.nan, math.nan
