@@ -229,8 +229,8 @@ MISTAKES = [
     (["--set", "optimiser.eps=0"], "optimiser.eps=0.0: must be above 0"),
     (["--set", "evaluation.pair=senior:senior"], "give different names"),
     (["--set", "objective.baseline=mean", "--set", "rollouts.problems=1"], "has no others to compare with"),
-    (["--handoff", "word:once=0.5", "--set", "objective.j=0.5"], "under once only the senior's own solution is trained"),
-    (["--handoff", "word:once=0.5", "--set", "loss.kl_junior=0.5"], "under once only the senior's own solution is trained"),
+    (["--handoff", "word:once=0.5", "--set", "objective.j=0.5"], "under once only the senior's own"),
+    (["--handoff", "word:once=0.5", "--set", "loss.kl_junior=0.5"], "under once only the senior's own"),
     (["--seed", "-1"], "--seed must be a whole number"),
 ]
 

@@ -1,0 +1,175 @@
+"""What arms come to, and how they differ: which statistic answers which question, decided in one place.
+
+An arm of several seeds is about new seeds on the same problems (each seed's figure, Student's t over them); an arm of
+one run is about new problems (problems are the clusters), and says nothing about another seed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analysis.arms import Arm, Comparison, StoredRun, comparison
+from analysis.measures import Measure
+from analysis.statistics import (
+    Estimate,
+    StatisticsError,
+    Test,
+    over_seeds,
+    paired_difference,
+    pass_at_k,
+    retention,
+    seed_difference,
+    seed_test,
+    sign_flip_test,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A measure of an arm under a condition."""
+
+    arm: str
+    condition: str
+    measure: str
+    estimate: Estimate
+    each: tuple[tuple[int, Estimate], ...]
+    """(seed, over problems) of every run."""
+
+
+@dataclass(frozen=True)
+class Compared:
+    """An arm against another in one measure."""
+
+    comparison: Comparison
+    measure: str
+    difference: Estimate | None
+    """First minus second; None where it was refused."""
+    test: Test | None
+    why_not: str = ""
+    """Why there is no difference, or no test of it."""
+
+    @property
+    def title(self) -> str:
+        return f"{self.comparison.a.label} - {self.comparison.b.label}"
+
+
+def of_condition(run: StoredRun, condition: str) -> pd.DataFrame:
+    """The run's episodes of a condition."""
+    return run.episodes[run.episodes["condition"] == condition]
+
+
+def measured(arm: Arm, condition: str, measure: Measure) -> Measured | None:
+    """A measure of an arm; None where no episode has it."""
+    each: list[tuple[int, Estimate]] = []
+    for run in arm.runs:
+        try:
+            each.append((run.seed, measure.estimate(of_condition(run, condition))))
+        except StatisticsError:
+            return None
+    return Measured(arm.label, condition, measure.name, _together(each, measure.title, measure.bounds), tuple(each))
+
+
+def retained(arm: Arm) -> Measured | None:
+    """Retention: the team's accuracy over that of the senior alone, on the same problems; None where it has none."""
+    alone = f"solo:{arm.senior}"
+    each: list[tuple[int, Estimate]] = []
+    for run in arm.runs:
+        team, solo = of_condition(run, "team"), of_condition(run, alone)
+        if not len(team) or not len(solo):
+            return None
+        team, solo = _on_common_problems(team, solo)
+        try:
+            found = retention(
+                team["correct"].to_numpy(),
+                solo["correct"].to_numpy(),
+                team["problem_id"].astype(str).to_numpy(),
+                solo["problem_id"].astype(str).to_numpy(),
+            )
+        except StatisticsError:  # the senior alone solves nothing: there is nothing to retain
+            return None
+        each.append((run.seed, found))
+    return Measured(arm.label, "team", "retention", _together(each, "retention", (0.0, float("inf"))), tuple(each))
+
+
+def passed(arm: Arm, condition: str) -> list[Measured]:
+    """pass@k for k = 1, 2, 4, ... up to the samples that every problem has; nothing for one sample a problem."""
+    out = []
+    fewest = min(
+        int(of_condition(run, condition)["problem_id"].value_counts().loc[lambda n: n > 0].min()) for run in arm.runs
+    )
+    k = 1
+    while k <= fewest and fewest > 1:
+        each = []
+        for run in arm.runs:
+            found = of_condition(run, condition)
+            problems = found["problem_id"].astype(str).to_numpy()
+            each.append((run.seed, pass_at_k(found["correct"].to_numpy(), problems, k)))
+        whole = _together(each, f"pass@{k}", (0.0, 1.0))
+        out.append(Measured(arm.label, condition, f"pass@{k}", whole, tuple(each)))
+        k *= 2
+    return out
+
+
+def _together(each: list[tuple[int, Estimate]], name: str, bounds: tuple[float, float] | None) -> Estimate:
+    if len(each) == 1:
+        return each[0][1]
+    return over_seeds({seed: found.value for seed, found in each}, bounds=bounds, name=name)
+
+
+def compared(a: Arm, b: Arm, condition: str, measure: Measure, *, seed: int = 0) -> Compared:
+    """``a`` minus ``b`` on the problems that both have, paired by training seed where both have two or more in common.
+
+    ``seed`` is of the draws of the permutation test.
+    """
+    found = comparison(a, b, condition)
+    if found.refused:
+        return Compared(
+            found, measure.name, None, None, "; ".join(o.why for o in found.objections if o.kind == "refused")
+        )
+    common = sorted({run.seed for run in a.runs} & {run.seed for run in b.runs})
+    try:
+        if len(common) > 1:
+            return _by_seed(found, measure, common)
+        return _by_problem(found, measure, seed)
+    except StatisticsError as error:
+        return Compared(found, measure.name, None, None, str(error))
+
+
+def _by_seed(found: Comparison, measure: Measure, common: list[int]) -> Compared:
+    values: tuple[dict[int, float], dict[int, float]] = ({}, {})
+    tables = [{run.seed: of_condition(run, found.condition) for run in arm.runs} for arm in (found.a, found.b)]
+    for seed in common:
+        for one, episodes in zip(values, _on_common_problems(tables[0][seed], tables[1][seed]), strict=True):
+            one[seed] = measure.estimate(episodes).value
+    name = f"{measure.title}, {found.a.label} - {found.b.label}"
+    difference = seed_difference(*values, bounds=measure.bounds, name=name)
+    try:
+        return Compared(found, measure.name, difference, seed_test(*values, name=name))
+    except StatisticsError as error:
+        return Compared(found, measure.name, difference, None, str(error))
+
+
+def _by_problem(found: Comparison, measure: Measure, seed: int) -> Compared:
+    import pandas as pd
+
+    rows = []
+    whole = [
+        pd.concat([of_condition(run, found.condition) for run in arm.runs], ignore_index=True)
+        for arm in (found.a, found.b)
+    ]
+    for episodes in _on_common_problems(*whole):
+        values = measure.values(episodes)
+        rows += [values.to_numpy(), episodes.loc[values.index, "problem_id"].astype(str).to_numpy()]
+    a, a_problems, b, b_problems = rows
+    name = f"{measure.title}, {found.a.label} - {found.b.label}"
+    difference = paired_difference(a, b, a_problems, b_problems, bounds=measure.bounds, name=name)
+    return Compared(found, measure.name, difference, sign_flip_test(a, b, a_problems, b_problems, seed=seed, name=name))
+
+
+def _on_common_problems(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Episodes of problems that both have."""
+    return a[a["problem_id"].isin(set(b["problem_id"]))], b[b["problem_id"].isin(set(a["problem_id"]))]

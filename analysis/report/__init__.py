@@ -1,0 +1,1 @@
+"""Reports on stored runs: ``python -m analysis.report``."""

@@ -1,0 +1,86 @@
+"""``python -m analysis.report RUN [RUN ...] --out report.html``: what is true of stored runs, and how sure we are."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from arena.command import fail, run_command
+from arena.terminal import say, visible
+
+
+@dataclass
+class ReportConfig:
+    """Report on stored runs: measures with intervals, comparisons, pictures, examples, doubts.
+
+    Example: python -m analysis.report runs/sanity --out report.html
+    """
+
+    runs: Annotated[list[str], tyro.conf.Positional]
+    """RUN or NAME=RUN: folders of runs, or folders that hold runs. Runs that differ only in the seed are one arm."""
+    out: Path
+    """The HTML file. Beside it: the same in Markdown (.md), and a folder of that name with every table and picture."""
+    against: str = ""
+    """The arm that is held against all others; default: a training run that is no control, else the first."""
+    seed: int = 0
+    """Of the draws of permutation tests."""
+    jobs: int = 0
+    """Processes that read; 0 is one a core."""
+    force: bool = False
+    """Write over a report that is there."""
+    json: bool = False
+    """Print all estimates as JSON."""
+
+
+def main(config: ReportConfig) -> None:
+    """Reads, estimates, writes. Raises UserError."""
+    from analysis.arms import read_arms
+    from analysis.report.build import report
+    from analysis.report.files import check_place, write
+    from analysis.report.sections import find, frame_of
+
+    if not config.runs:
+        fail("name at least one run, as in python -m analysis.report runs/a --out report.html")
+    for flag, least in (("jobs", 0), ("seed", 0)):
+        if getattr(config, flag) < least:
+            fail(f"--{flag} must be at least {least}, not {getattr(config, flag)}")
+    check_place(config.out, force=config.force)
+    with _progress() as tell:
+        arms, remarks = read_arms(config.runs, jobs=config.jobs or None, progress=tell)
+    if config.against and config.against not in [arm.label for arm in arms]:
+        fail(f"--against {config.against}: the arms are {', '.join(arm.label for arm in arms)}")
+    given = [*config.runs, *(["--against", config.against] if config.against else []), "--out", str(config.out)]
+    document = report(arms, against=config.against, seed=config.seed, given=given, remarks=remarks)
+    write(document, config.out)
+    if config.json:
+        reference = next((arm for arm in arms if arm.label == config.against), arms[0])
+        say(json.dumps(frame_of(find(arms, reference, seed=config.seed)).to_dict("records"), indent=1, default=str))
+        return
+    for sentence in document.answer:
+        say(visible(sentence))
+    say(visible(f"written: {config.out}, {config.out.with_suffix('.md').name}, {config.out.with_suffix('').name}/"))
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str, float], None]]:
+    """A bar on a terminal; elsewhere nothing, reading is silent unless it takes long."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    from arena.show import Screen
+
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+    progress = Progress(*columns, console=Screen(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    with progress:
+        bar = progress.add_task("reading", total=1.0)
+        yield lambda what, share: progress.update(bar, description=visible(f"reading {what}"), completed=share)
+
+
+if __name__ == "__main__":
+    run_command(main, ReportConfig, prog="python -m analysis.report")

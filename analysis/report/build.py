@@ -1,0 +1,97 @@
+"""A report from arms: the answer, the sections, the doubts, and how to have it again."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from analysis.arms import Arm
+from analysis.report import sections
+from analysis.report.document import Document, Section
+from analysis.report.doubts import doubts
+from analysis.report.examples import examples
+from analysis.report.sections import Findings, find
+from analysis.report.words import basis, p_value, said, signed, who
+from arena.jobs import versions
+
+
+def report(
+    arms: list[Arm],
+    *,
+    against: str = "",
+    seed: int = 0,
+    given: Sequence[str] = (),
+    remarks: Sequence[str] = (),
+    extra: Sequence[Section] = (),
+) -> Document:
+    """The whole report. ``against`` names the arm that is held against the others; default: the first one.
+
+    ``given`` are the words of the command line, ``remarks`` what was said when the runs were read, ``extra`` sections
+    of measures that were made beforehand.
+    """
+    reference = next((arm for arm in arms if arm.label == against), arms[0])
+    findings = find(arms, reference, seed=seed)
+    found = [
+        sections.compared_runs(arms),
+        sections.accuracy(findings),
+        sections.differences(findings),
+        sections.training(arms),
+        sections.texts(findings),
+        sections.by_difficulty(findings),
+        *extra,
+        Section("Episodes, chosen by rule", examples=examples(reference)),
+        Section("What cannot be concluded", items=(*remarks, *doubts(findings))),
+        Section("Again", _AGAIN, code=tuple(_commands(arms, given))),
+    ]
+    title = f"{', '.join(arm.label for arm in arms)}: {reference.config.get('task', '')}"
+    version = versions()["tandem-arena"]
+    made = f"Made by tandem-arena {version} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; seed of draws {seed}."
+    return Document(title, list(answer(findings)), [section for section in found if section], made)
+
+
+_AGAIN = (
+    "Every run again from its own configuration, and this report. Episodes are the same for the same seeds, but for "
+    "near-ties of floating point (docs/HANDOFF.md, section 6).",
+)
+
+
+def answer(findings: Findings) -> Iterator[str]:
+    """The answer first: what the reference came to, and how it differs from every other arm."""
+    arm = findings.reference
+    team = findings.of(arm, "team", "accuracy")
+    alone = findings.of(arm, f"solo:{arm.senior}", "accuracy")
+    kept = findings.of(arm, "team", "retention")
+    label = f"{arm.label}: the" if len(findings.arms) > 1 else "The"
+    if team:
+        sentence = f"{label} team is right in {said(team.estimate)} of its episodes ({basis(team.estimate)})"
+        if alone:
+            sentence += f", {arm.senior} alone in {said(alone.estimate)}"
+        if kept:
+            sentence += f": it retains {said(kept.estimate)}"
+        yield sentence + "."
+    else:
+        mine = [one for one in findings.figures.values() if (one.arm, one.measure) == (arm.label, "accuracy")]
+        for only in mine[:1]:
+            yield f"{arm.label}: {who(only.condition)} is right in {said(only.estimate)} ({basis(only.estimate)})."
+    family = findings.family
+    adjusted = dict(zip(map(id, family.tests), family.adjusted, strict=True)) if family else {}
+    for other in findings.arms:
+        parts = []
+        for one in findings.compared:
+            if one.comparison.b is not other or one.difference is None:
+                continue
+            p = f", {p_value(adjusted[id(one.test)])}" if one.test else ""
+            parts.append(f"{one.measure} of {who(one.comparison.condition)} {signed(one.difference)}{p}")
+        if parts:
+            yield f"Against {other.label}: {'; '.join(parts)}."
+
+
+def _commands(arms: Sequence[Arm], given: Sequence[str]) -> Iterator[str]:
+    for arm in arms:
+        for run in arm.runs:
+            module = "training.run" if run.trained else "arena.run"
+            again = str(Path("again") / f"{arm.label}-{run.seed}")
+            yield shlex.join(["python", "-m", module, "--config", str(run.path / "config.toml"), "--out", again])
+    yield shlex.join(["python", "-m", "analysis.report", *given])

@@ -1,0 +1,97 @@
+"""What cannot be concluded: every reservation that the data themselves give rise to, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analysis.report.sections import Findings
+from analysis.report.words import counted, interval, number, who
+
+FEW = 100
+"""Fewer problems than this are said."""
+MANY = 0.05
+"""A larger share of unreadable or cut off episodes is said."""
+BUILT_IN = ("senior", "junior", "junior-jargon", "junior-other")
+
+
+def doubts(findings: Findings) -> Iterator[str]:
+    """One sentence each, the most important first."""
+    yield from _of_seeds(findings)
+    yield from _of_comparisons(findings)
+    yield from _of_episodes(findings)
+    yield from _of_data(findings)
+
+
+def _of_seeds(findings: Findings) -> Iterator[str]:
+    for arm in findings.arms:
+        if not arm.runs[0].trained:
+            continue
+        if len(arm.runs) == 1:
+            yield f"{arm.label} is one training run: nothing here says what another seed would do."
+        elif len(arm.runs) < 4:
+            yield f"{arm.label} has {counted(len(arm.runs), 'seed')}: an interval over so few is wide, and rightly."
+    if any(len(arm.runs) > 1 for arm in findings.arms):
+        yield (
+            "Intervals over seeds are about new seeds on these problems; those over problems about new problems and "
+            "the same weights. Neither is about another task, another model or another junior."
+        )
+    if any(run.measured_on == "held-out" and run.trained for arm in findings.arms for run in arm.runs):
+        yield "Held-out problems chose the best checkpoint: figures on them are a little too good; test is for that."
+
+
+def _of_comparisons(findings: Findings) -> Iterator[str]:
+    for one in findings.compared:
+        where = (
+            f"{one.comparison.a.label} and {one.comparison.b.label}, {one.measure} of {who(one.comparison.condition)}"
+        )
+        if one.difference is None:
+            yield f"{where}: not compared, because {one.why_not}."
+            continue
+        if one.difference.low <= 0 <= one.difference.high:
+            yield (
+                f"{where}: no difference was found, which does not make them equal: the interval allows "
+                f"{interval(one.difference)}."
+            )
+    flagged = dict.fromkeys(
+        f"{one.comparison.a.label} and {one.comparison.b.label}: {objection.why}."
+        for one in findings.compared
+        for objection in one.comparison.objections
+        if objection.kind == "flagged"
+    )
+    yield from flagged
+
+
+def _of_episodes(findings: Findings) -> Iterator[str]:
+    for (arm, condition, measure), found in findings.figures.items():
+        value = found.estimate.value
+        if measure == "unreadable" and value > MANY:
+            yield (
+                f"{arm}, {who(condition)}: {number(value)} of the answers were unreadable and count as not right; read "
+                "differently, accuracy could be higher by as much."
+            )
+        if measure == "cut_off" and value > MANY:
+            yield f"{arm}, {who(condition)}: {number(value)} of the episodes were cut off; more room could change them."
+        if measure == "failed" and value > 0:
+            yield f"{arm}, {who(condition)}: {number(value)} of the episodes failed by an error of an author."
+        if measure == "accuracy" and found.estimate.unit == "problem" and found.estimate.clusters < FEW:
+            yield f"{arm}, {who(condition)}: only {counted(found.estimate.clusters, 'problem')}."
+
+
+def _of_data(findings: Findings) -> Iterator[str]:
+    for arm in findings.arms:
+        broken = [one for run in arm.runs for one in run.broken]
+        if broken:
+            lines = counted(len(broken), "line")
+            yield f"{arm.label}: {lines} could not be read and count for nothing; the first: {broken[0]}."
+        inexact = sum(int(run.episodes["inexact_reads"].sum()) for run in arm.runs)
+        if inexact:
+            yield f"{arm.label}: {counted(inexact, 'read')} of others' text could not be spelt by a reader's tokeniser."
+        sizes = {len(run.episodes) for run in arm.runs}
+        if len(sizes) > 1:
+            yield f"{arm.label}: its runs have different numbers of episodes ({', '.join(map(str, sorted(sizes)))})."
+    addresses = {t.get("address") for arm in findings.arms for t in arm.config.get("agents", {}).values()}
+    if addresses and addresses <= {*BUILT_IN}:
+        yield (
+            "All agents here are the embedded models, made so that the effect exists: what is shown is that the method "
+            "works, not that large models need it."
+        )
