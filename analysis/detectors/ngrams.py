@@ -68,7 +68,8 @@ def ngrams_of(forms: Sequence[str], longest: int) -> Iterator[tuple[int, Ngram]]
 
 
 class NgramDetector:
-    """Finds given n-grams; those that touch or overlap are one range, from its first visible character to its last."""
+    """Finds given n-grams. Those that overlap or follow each other, white space aside, are one range, which begins and
+    ends with visible characters."""
 
     def __init__(self, ngrams: Collection[Ngram], name: str = "ngrams", record: Mapping[str, Any] | None = None):
         """``record`` says where they come from; it is saved with them. Raises DetectorError for an empty n-gram."""
@@ -83,8 +84,8 @@ class NgramDetector:
     def find(self, text: str, start: int = 0) -> list[Range]:
         cut = pieces(text)
         found = ngrams_of([piece.form for piece in cut], self._longest)
-        hits = ((cut[at].shown, cut[at + len(ngram) - 1].end) for at, ngram in found if ngram in self._known)
-        return joined(hit for hit in hits if hit[0] >= start)
+        hits = ((at, at + len(ngram)) for at, ngram in found if ngram in self._known and cut[at].shown >= start)
+        return [(cut[first].shown, cut[after - 1].end) for first, after in joined(hits)]
 
     def save(self, path: str | Path) -> None:
         """Writes a JSON file that `load` and ``ngrams:FILE`` read."""
