@@ -47,9 +47,15 @@ def found(detector: Detector, text: str, start: int = 0) -> list[str]:
 # -- addresses
 
 
-def test_importing_the_registry_costs_nothing_heavy() -> None:
-    heavy = "{'torch', 'numpy', 'transformers', 'py3langid', 'scipy'}"
-    code = f"import analysis, analysis.detectors, sys; print(sorted({heavy} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("modules", "heavy"),
+    [
+        ("analysis.detectors", {"torch", "numpy", "transformers", "py3langid", "scipy"}),
+        ("analysis.detectors.measures, analysis.detectors.shares", {"torch", "transformers", "py3langid", "scipy"}),
+    ],
+)
+def test_importing_costs_nothing_heavy(modules: str, heavy: set[str]) -> None:
+    code = f"import {modules}, sys; print(sorted({heavy} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 
