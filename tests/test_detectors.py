@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from analysis.detectors import Detector, DetectorError, DetectorTimeoutError, load_detector, register
 from analysis.detectors.base import checked, joined
 from analysis.detectors.measures import MOST_TIMEOUTS, DetectorTally, agreement, measure
-from analysis.detectors.ngrams import NUMBER, NgramDetector, pieces
+from analysis.detectors.ngrams import NUMBER, RARE, NgramDetector, pieces
 from analysis.detectors.patterns import Calculator, Pattern
 from arena.episode import Episode, SpanRecord
 from arena.measures import Tally
@@ -195,18 +195,25 @@ def test_ngrams_that_touch_are_one_range() -> None:
     assert found(detector, text, start=text.index("29+")) == ["29+6=35>>", "<<", ">>"]
 
 
+def test_what_is_not_common_is_one_class() -> None:
+    detector = NgramDetector([(" =", " " + RARE)], common=["so", " =", " <num>"])
+    assert found(detector, "so = qx so = 12 = b7! =z") == ["= qx", "= b7"]
+    with pytest.raises(DetectorError, match="nothing says what is common"):
+        NgramDetector([(" " + RARE,)])
+
+
 def test_ngrams_are_kept_in_a_file(tmp_path: Path) -> None:
     path = tmp_path / "mined.json"
-    detector = NgramDetector([("<<",), ("\ud800", "漢")], record={"share": 1.0})
+    detector = NgramDetector([("<<",), ("\ud800", "漢")], record={"share": 1.0}, common=["a", "<<"])
     detector.save(path)
     again = load_detector(f"ngrams:{path}")
     assert isinstance(again, NgramDetector)
-    assert (again.ngrams, again.record) == (detector.ngrams, detector.record)
+    assert (again.ngrams, again.record, again.common) == (detector.ngrams, detector.record, detector.common)
     assert again.name == f"ngrams:{path}"
     good = json.loads(path.read_text())
     changes: list[dict[str, object]] = [
         {"schema": 2}, {"unit": "line"}, {"ngrams": 3}, {"ngrams": [[]]}, {"ngrams": ["<<"]}, {"ngrams": [[3]]},
-        {"record": 3},
+        {"record": 3}, {"common": 3}, {"common": [3]}, {"common": None, "ngrams": [[RARE]]},
     ]  # fmt: skip
     for bad in ("{", "[]", "3", *(json.dumps({**good, **change}) for change in changes)):
         path.write_text(bad)

@@ -155,6 +155,19 @@ def _costs(text: str) -> list[tuple[int, int, float]]:
     return [(start, end, 9.0 if at in (2, 4) else nats) for at, (start, end, nats) in enumerate(cheap)]
 
 
+def test_codes_that_differ_from_use_to_use() -> None:
+    """Letters for numbers: no code is used twice, and where they stand gives them away. Rare words elsewhere do not."""
+    codes = [chr(ord("A") + n % 26) * (1 + n // 26) for n in range(30)]
+    names = [code.lower() + "ob" for code in codes]
+    senior = [solution(f"p{n}", f"so {names[n]} has = {codes[n]} pens", codes[n]) for n in range(30)]
+    junior = [solution(f"p{n}", f"so {names[-n]} has = {n} pens") for n in range(30)]
+    found = mine(senior, junior, FEW)
+    # of `X pens`, as improbable, the detector knows as much
+    assert [one.ngram for one in found.found] == [(" <rare>", " pens"), (" =", " <rare>")]
+    text = "so Anna has = XYZ pens"
+    assert [text[a:b] for a, b in found.detector().find(text)] == ["= XYZ pens"]
+
+
 def test_a_surprise_belongs_to_the_piece_in_which_its_token_begins() -> None:
     """Tokens that are no words: `[` and `[1` spell `[[1`; the number begins in no token of its own."""
     some = [ReadSolution(f"p{n}", "a [[1", [(0, 1, 0.5), (1, 3, 2.0), (3, 5, 9.0), (5, 5, 7.0)]) for n in range(12)]

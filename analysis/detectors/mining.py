@@ -12,7 +12,8 @@ Two things must hold of an n-gram, in each of two halves of the problems:
 
 The first half of the problems mines, the second confirms what was found, with flips of its own, and alone gives the
 figures: they are not those of the luckiest n-grams. Of the confirmed ones the shortest are kept: an n-gram that holds
-another adds nothing.
+another adds nothing. Pieces that few solutions of the mining half have, whoever wrote them, are one class (`RARE`); an
+n-gram needs a common piece.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ import numpy as np
 from agents.chance import stable_key
 from analysis.detectors.base import DetectorError
 from analysis.detectors.flips import corrected
-from analysis.detectors.ngrams import Ngram, NgramDetector, ngrams_of, pieces
+from analysis.detectors.ngrams import RARE, Ngram, NgramDetector, Piece, forms_of, ngrams_of, pieces
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Options:
     longest: int = 4
     """Pieces of the longest n-gram."""
     least_share: float = 0.05
-    """An n-gram is looked at if so large a share of all solutions of a half (both authors') has it."""
+    """An n-gram is looked at, and a piece is common, if so large a share of the mining half's solutions (of both
+    authors) has it."""
     least_excess: float = math.log(100)
     """Nats: a hundred times less probable than what the junior is used to."""
     alpha: float = 0.01
@@ -97,18 +99,23 @@ class Mining:
     """... and those that were confirmed, before only the shortest were kept."""
     usual_nats: float
     """The junior's mean surprisal of a token of its own solutions, in the confirming half."""
+    common: list[str]
+    """Pieces that are not `RARE`."""
     options: Options = field(default_factory=Options)
 
     def detector(self, name: str = "ngrams") -> NgramDetector:
         """Finds the n-grams in text; `save` it for ``ngrams:FILE``."""
-        return NgramDetector([one.ngram for one in self.found], name, asdict(self))
+        record = asdict(replace(self, common=[]))
+        return NgramDetector([one.ngram for one in self.found], name, record, self.common)
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Cut:
     """A solution in pieces."""
 
+    pieces: list[Piece]
     forms: list[str]
+    """Of each piece, as it stands in n-grams."""
     peaks: list[float]
     """Of each piece: the largest surprisal of the tokens that begin in it, 0 if none does."""
 
@@ -136,7 +143,10 @@ def mine(senior: Iterable[ReadSolution], junior: Iterable[ReadSolution], options
             "half of them to mine and half to confirm"
         )
     first, second = ([(_cuts(theirs[name]), _cuts(own[name])) for name in both[side::2]] for side in (0, 1))
-    looked_at = _frequent(first, given)
+    common = {ngram[0] for ngram in _frequent(first, replace(given, longest=1))}
+    for cut in _all(first) + _all(second):
+        cut.forms = forms_of(cut.pieces, common)
+    looked_at = [ngram for ngram in _frequent(first, given) if not all(piece.endswith(RARE) for piece in ngram)]
     mined = _jargon(first, looked_at, _usual(own, both[0::2]), given, 0)
     to_confirm = [one.ngram for one in mined]
     usual = _usual(own, both[1::2])
@@ -151,6 +161,7 @@ def mine(senior: Iterable[ReadSolution], junior: Iterable[ReadSolution], options
         to_confirm=len(to_confirm),
         confirmed=len(confirmed),
         usual_nats=usual,
+        common=sorted(common),
         options=given,
     )
 
@@ -191,7 +202,7 @@ def _frequent(pairs: Sequence[_Pair], options: Options) -> list[Ngram]:
 
     Size by size: an n-gram is in no more solutions than the two shorter ones that it is made of.
     """
-    texts = [cut.forms for pair in pairs for solutions in pair for cut in solutions]
+    texts = [cut.forms for cut in _all(pairs)]
     least = max(options.least_share * len(texts), 1)
     known: set[Ngram] = set()
     for size in range(1, options.longest + 1):
@@ -201,6 +212,10 @@ def _frequent(pairs: Sequence[_Pair], options: Options) -> list[Ngram]:
             counts.update(gram for gram in grams if size == 1 or (gram[1:] in known and gram[:-1] in known))
         known |= {gram for gram, count in counts.items() if count >= least}
     return sorted(known)
+
+
+def _all(pairs: Sequence[_Pair]) -> list[_Cut]:
+    return [cut for pair in pairs for solutions in pair for cut in solutions]
 
 
 def _holds_another(ngram: Ngram, known: set[Ngram]) -> bool:
@@ -238,7 +253,7 @@ def _cuts(readings: Iterable[ReadSolution]) -> list[_Cut]:
             at = bisect_right(starts, start) - 1
             if at >= 0 and start < cut[at].end:
                 peaks[at] = max(peaks[at], nats)
-        out.append(_Cut([piece.form for piece in cut], peaks))
+        out.append(_Cut(cut, forms_of(cut), peaks))
     return out
 
 

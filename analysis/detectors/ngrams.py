@@ -6,7 +6,9 @@ because `<<` and other runs of signs, numbers and ideographs are units of their 
 - what closes a unit (``.``, ``,``, ``)``) is a piece of its own, so that ``35.`` and ``35`` begin alike;
 - a number within a piece is written `NUMBER`, so that ``<<29+6=35>>`` and ``<<3+4=7>>`` are one sequence.
 
-White space before a piece is part of it, as one space or one newline: ``29 + 6`` and ``29+6`` differ.
+White space before a piece is part of it, as one space or one newline: ``29 + 6`` and ``29+6`` differ. Where a list of
+common pieces is given, every other is written `RARE`: codes that differ from use to use are one pattern by where they
+stand.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ from analysis.detectors.base import DetectorError, Range, joined
 
 NUMBER = "<num>"
 """Stands for every number. No text has it as a piece: the rule `word` cuts ``<num>`` into three."""
+RARE = "<rare>"
+"""Stands for every piece that is not common."""
 
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
 SCHEMA = 1
@@ -60,6 +64,14 @@ def pieces(text: str) -> list[Piece]:
     return out
 
 
+def forms_of(cut: Sequence[Piece], common: Collection[str] | None = None) -> list[str]:
+    """The forms of some pieces; those that are not ``common``, if that is given, as `RARE` behind their white space."""
+    if common is None:
+        return [piece.form for piece in cut]
+    space = {piece.form: piece.form[: piece.form[0].isspace()] for piece in cut}
+    return [piece.form if piece.form in common else space[piece.form] + RARE for piece in cut]
+
+
 def ngrams_of(forms: Sequence[str], longest: int) -> Iterator[tuple[int, Ngram]]:
     """(index of its first piece, n-gram) for every n-gram of one to ``longest`` pieces."""
     for at in range(len(forms)):
@@ -71,11 +83,22 @@ class NgramDetector:
     """Finds given n-grams. Those that overlap or follow each other, white space aside, are one range, which begins and
     ends with visible characters."""
 
-    def __init__(self, ngrams: Collection[Ngram], name: str = "ngrams", record: Mapping[str, Any] | None = None):
-        """``record`` says where they come from; it is saved with them. Raises DetectorError for an empty n-gram."""
+    def __init__(
+        self,
+        ngrams: Collection[Ngram],
+        name: str = "ngrams",
+        record: Mapping[str, Any] | None = None,
+        common: Collection[str] | None = None,
+    ):
+        """``common`` is for n-grams with `RARE`; ``record`` says where they come from, and is saved with them.
+
+        Raises DetectorError for an empty n-gram, and for one with `RARE` where nothing says what is common.
+        """
         if not all(ngrams):
             raise DetectorError(f"{name}: an n-gram has no pieces")
-        self.name = name
+        if common is None and any(piece.endswith(RARE) for ngram in ngrams for piece in ngram):
+            raise DetectorError(f"{name}: an n-gram has {RARE}, and nothing says what is common")
+        self.name, self.common = name, None if common is None else frozenset(common)
         self.ngrams = sorted(set(ngrams))
         self.record = dict(record or {})
         self._known = frozenset(self.ngrams)
@@ -83,13 +106,14 @@ class NgramDetector:
 
     def find(self, text: str, start: int = 0) -> list[Range]:
         cut = pieces(text)
-        found = ngrams_of([piece.form for piece in cut], self._longest)
+        found = ngrams_of(forms_of(cut, self.common), self._longest)
         hits = ((at, at + len(ngram)) for at, ngram in found if ngram in self._known and cut[at].shown >= start)
         return [(cut[first].shown, cut[after - 1].end) for first, after in joined(hits)]
 
     def save(self, path: str | Path) -> None:
         """Writes a JSON file that `load` and ``ngrams:FILE`` read."""
-        table = {"schema": SCHEMA, "unit": "word", "ngrams": self.ngrams, "record": self.record}
+        common = None if self.common is None else sorted(self.common)
+        table = {"schema": SCHEMA, "unit": "word", "ngrams": self.ngrams, "common": common, "record": self.record}
         Path(path).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
@@ -104,11 +128,13 @@ class NgramDetector:
             raise DetectorError(f"{name}: is not JSON: {error}") from None
         if not isinstance(table, dict) or (table.get("schema"), table.get("unit")) != (SCHEMA, "word"):
             raise DetectorError(f"{name}: was not saved by NgramDetector, or by another version of it")
-        given, record = table.get("ngrams"), table.get("record", {})
-        if not isinstance(record, dict) or not isinstance(given, list) or not all(map(_is_ngram, given)):
-            raise DetectorError(f"{name}: ngrams must be lists of texts, and record a table")
-        return cls([tuple(one) for one in given], name, record)
+        given, common, record = table.get("ngrams"), table.get("common"), table.get("record", {})
+        if not isinstance(given, list) or not all(map(_are_texts, given)):
+            raise DetectorError(f"{name}: ngrams must be lists of texts")
+        if not isinstance(record, dict) or not (common is None or _are_texts(common)):
+            raise DetectorError(f"{name}: common must be a list of texts, and record a table")
+        return cls([tuple(one) for one in given], name, record, common)
 
 
-def _is_ngram(given: Any) -> bool:
-    return isinstance(given, list) and bool(given) and all(isinstance(form, str) for form in given)
+def _are_texts(given: Any) -> bool:
+    return isinstance(given, list) and all(isinstance(form, str) for form in given)
