@@ -147,9 +147,8 @@ def main(run: Path, again: Path) -> None:
     print(f"the other way round: {len(mine(own, senior).found)} found")
     other = [read_by(junior, one.problem_id, one.question, one.text) for one in read_episodes(again)]
     for least in (Options().least_excess, -99.0):
-        print(
-            f"the junior against itself, least excess {least:.1f}: {mine(other, own, Options(least_excess=least)).found}"
-        )
+        found = mine(other, own, Options(least_excess=least))
+        print(f"the junior against itself, least excess {least:.1f}: {found.found}")
     task = load_task("arithmetic")
     plain = notations(junior, [problem for one in own if (problem := find_problem(task, one.problem))], own)
     power(senior, plain, own)

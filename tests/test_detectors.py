@@ -15,14 +15,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analysis.authorship import AuthorshipTally
 from analysis.detectors import Detector, DetectorError, DetectorTimeoutError, load_detector, register
 from analysis.detectors.base import checked, joined
+from analysis.detectors.language import CONFIDENCE, Lexicon
 from analysis.detectors.measures import MOST_TIMEOUTS, DetectorTally, agreement, measure
+from analysis.detectors.mining import Options
 from analysis.detectors.ngrams import NUMBER, RARE, NgramDetector, pieces
 from analysis.detectors.patterns import Calculator, Pattern
+from analysis.detectors.shares import LanguageTally
 from arena.episode import Episode, SpanRecord
 from arena.measures import Tally
-from tests.running import ENVIRONMENT
+from tests.running import ENVIRONMENT, ROOT
 
 TEXTS = st.text(
     st.one_of(st.sampled_from("<>=+ \n1a漢。.,)\ud800א\u200f😀"), st.characters(exclude_categories=())), max_size=40
@@ -306,3 +310,25 @@ def test_agreement_by_hand() -> None:
         "range_precision": 0.5,
         "range_recall": 0.5,
     }
+
+
+# -- docs/DETECTORS.md
+
+
+def test_the_docs_name_what_is_published() -> None:
+    text = (ROOT / "docs" / "DETECTORS.md").read_text(encoding="utf-8")
+    made = episode("p", ("a", "so <<1"), ("b", "2"))
+    tallies = DetectorTally(Calculator()), LanguageTally(Lexicon({"en": ["so"]})), AuthorshipTally()
+    for tally in tallies:
+        tally.add(made)
+    jargon, languages, authors = (tally.summary() for tally in tallies)
+    for name in (*jargon["conditions"]["team"], *languages["conditions"]["team"], *authors["team"], "timed_out"):
+        assert f"`{name}`" in text
+    for address in ("`calculator`", "`pattern:REGEX`", "`ngrams:FILE`", "`python:MODULE:CALLABLE`"):
+        assert address in text
+    options = Options()
+    assert f"`least_share` = {options.least_share:.0%}" in text
+    assert f"`longest` = {options.longest} " in text
+    assert f"`alpha` = {str(options.alpha).removeprefix('0')} " in text
+    assert options.least_excess == math.log(100)
+    assert f"`confidence` = {CONFIDENCE}" in text
