@@ -197,6 +197,8 @@ def test_ngrams_that_touch_are_one_range() -> None:
     text = "so 29 + 6 = <<29+6=35>>35 pens <<x>>"
     assert found(detector, text) == ["<<29+6=35>>", "<<", ">>"]
     assert found(detector, text, start=text.index("29+")) == ["29+6=35>>", "<<", ">>"]
+    # white space before it may stand before the start
+    assert found(detector, text, start=text.index("<<x")) == ["<<", ">>"]
 
 
 def test_what_is_not_common_is_one_class() -> None:
@@ -252,6 +254,11 @@ def test_who_opened_what() -> None:
             },
         },
     }  # fmt: skip
+
+
+def test_a_handoff_at_an_edge_is_not_inside() -> None:
+    made = measure(episode("p", ("a", "so "), ("b", "<<1>>"), ("a", "2")), Calculator())
+    assert [(one.author, one.handoffs) for one in made.occurrences] == [("b", 0)]
 
 
 def test_nobody_is_credited_with_a_prefix() -> None:

@@ -12,6 +12,7 @@ import pytest
 import torch
 from scipy import stats
 
+from agents.chance import stable_key
 from agents.contract import View
 from agents.language_model import LanguageModel
 from analysis.detectors import DetectorError, load_detector
@@ -140,6 +141,23 @@ def test_one_condition_is_not_enough(senior: str, junior: str, dear: str) -> Non
     assert mine(*both(senior, junior, dear), FEW).found == []
 
 
+def test_improbable_is_more_than_what_the_junior_is_used_to() -> None:
+    senior = both("so [[ N then", "", "[[", problems=30)[0]
+    own = [solution(f"p{n}", f"so {n} then", "so then", nats=9.0) for n in range(30)]
+    assert mine(senior, own, FEW).found == []  # 9 nats: its own tokens cost more than 6 on average
+    assert mine(senior, own, replace(FEW, least_excess=2.0)).found != []
+
+
+def test_a_habit_of_the_mining_half_alone_is_not_confirmed() -> None:
+    senior, junior = both("so [[ N then", "so N then", "[[")
+    names = sorted((one.problem for one in senior), key=lambda name: stable_key("mining", 0, name))
+    mining = set(names[0::2])
+    luck = [one if one.problem in mining else other for one, other in zip(senior, junior, strict=True)]
+    found = mine(luck, junior, FEW)
+    assert found.to_confirm > 0
+    assert found.found == []
+
+
 def test_common_words_in_an_uncommon_order() -> None:
     """Reverse Polish: every word is the junior's, too; the pair of them is not."""
     senior, junior = both("has N + 2 = 5 pens", "has N + 2 = 5 pens")
@@ -170,7 +188,7 @@ def test_codes_that_differ_from_use_to_use() -> None:
 
 def test_a_surprise_belongs_to_the_piece_in_which_its_token_begins() -> None:
     """Tokens that are no words: `[` and `[1` spell `[[1`; the number begins in no token of its own."""
-    some = [ReadSolution(f"p{n}", "a [[1", [(0, 1, 0.5), (1, 3, 2.0), (3, 5, 9.0), (5, 5, 7.0)]) for n in range(12)]
+    some = [ReadSolution(f"p{n}", "a [[1", [(0, 1, 0.5), (1, 3, 9.0), (3, 5, 2.0), (5, 5, 7.0)]) for n in range(12)]
     none = [ReadSolution(f"p{n}", "a", [(0, 1, 0.5), (1, 1, 1.5)]) for n in range(12)]
     found = mine(some, none, FEW).found
     assert [(one.ngram, one.nats, one.excess) for one in found] == [((" [[",), 9.0, 8.0)]
@@ -185,6 +203,12 @@ def test_order_and_samples_change_nothing() -> None:
     for _ in range(3):
         again = mine(rng.sample(senior, len(senior)), rng.sample(junior, len(junior)), FEW)
         assert again == first
+
+
+def test_what_the_senior_never_uses_is_not_its_own_at_any_alpha() -> None:
+    senior, junior = both("so N then", "so [[ N then", "[[")
+    found = mine(senior, junior, Options(alpha=0.999, flips=9999, least_excess=-99)).found
+    assert not any("[[" in piece for one in found for piece in one.ngram)
 
 
 def test_problems_that_one_did_not_solve_are_left_out() -> None:

@@ -188,8 +188,8 @@ def _jargon(pairs: Sequence[_Pair], ngrams: Sequence[Ngram], usual: float, optio
                 if ngram in fits:
                     costs[ngram].append(max(cut.peaks[at : at + len(ngram)]))
     out = []
-    for ngram in sorted(fits):
-        number, nats = index[ngram], math.fsum(costs[ngram]) / len(costs[ngram])
+    for ngram, some in sorted(costs.items()):  # what the senior never used is not its jargon, whatever alpha is
+        number, nats = index[ngram], math.fsum(some) / len(some)
         if nats - usual >= options.least_excess:
             share, share_junior = senior_with[number] / texts[0].sum(), junior_with[number] / texts[1].sum()
             value = float(p[number])
