@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import random
+import re
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from arena.lines import StoreError, read_episodes
 from arena.measures import Tally
 from arena.policy import parse
 from arena.tasks import Problem
+from tests.running import ENVIRONMENT, PYTHON
 
 AGENTS: Mapping[str, Agent] = {
     "ann": Reciting("She has 3 boxes, so 3 * 4 = 12. {end}"),
@@ -178,6 +181,17 @@ def test_illegal_switches_are_named(tmp_path: Path) -> None:
     assert found.summary()["legal"] == 2
     # a file is checked like its folder
     assert legality(tmp_path / "run" / "episodes.jsonl") == found
+
+
+def test_a_runs_configuration_counts(here: Path, scripts: list[str]) -> None:
+    command = [*PYTHON, *scripts, "--episodes", "2", "--out", "run"]
+    subprocess.run(command, env=ENVIRONMENT, capture_output=True, check=True)
+    assert legality(here / "run") == Legality(2, {})
+    config = here / "run" / "config.toml"
+    config.write_text(re.sub(r"(?m)^seed = \d+", "seed = 7", config.read_text()))
+    found = legality(here / "run")
+    assert (found.checked, len(found.illegal)) == (2, 2)
+    assert all(why == "seed is 0, but config.toml says 7" for why in found.illegal.values())
 
 
 def test_a_run_that_is_not_there(tmp_path: Path) -> None:
