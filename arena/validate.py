@@ -6,7 +6,11 @@ begins with, and the run's configuration.
 
 from __future__ import annotations
 
+<<<<<<< HEAD
 from collections.abc import Mapping
+=======
+from collections.abc import Iterator
+>>>>>>> detectors
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -80,22 +84,56 @@ class Options:
 
 
 def main(options: Options) -> int:
+<<<<<<< HEAD
     from arena.lines import read_lines
     from arena.store import read_config
+=======
+>>>>>>> detectors
     from arena.terminal import visible
 
     folder = options.run if options.run.is_dir() else None
     path = folder / "episodes.jsonl" if folder else options.run
     if not path.is_file():
         fail(f"{options.run}: there is no episodes.jsonl; name the folder of a run")
+<<<<<<< HEAD
     config = read_config(folder) if folder and (folder / "config.toml").is_file() else None
     checked = bad = 0
+=======
+    config = config_of(folder) if folder else None
+    count = bad = 0
+    for line in checked(path, config):
+        count += 1
+        if line.problems:
+            bad += 1
+            print(visible(f"{path}:{line.number}: {line.problems[0]}"))
+    episodes = "1 episode" if count == 1 else f"{count} episodes"
+    print(f"{episodes}, {count - bad} proven, {bad} not (grades are checked by python -m arena.grade)")
+    return 1 if bad or not _whole(folder, config, count) else 0
+
+
+@dataclass(frozen=True)
+class Checked:
+    """One line of an episodes file."""
+
+    number: int
+    id: str | None
+    """The episode's; None if the line is no episode."""
+    problems: list[str]
+    """What is wrong with it, in words; empty if it is proven."""
+
+
+def checked(path: Path, config: RunConfig | None = None) -> Iterator[Checked]:
+    """Proves the lines of an episodes file, each by itself, beside its parent, and beside its run's ``config``."""
+    from arena.lines import read_lines
+
+>>>>>>> detectors
     seen: set[str] = set()
     solos: dict[str, Opening] = {}
     for number, given in read_lines(path):
-        checked += 1
+        name: str | None = None
         try:
             episode = Episode.from_dict(given if isinstance(given, dict) else {"not": given})
+            name = episode.id if isinstance(episode.id, str) else None
             found = problems_of(episode)
             if not found and episode.parent_id is not None:
                 found = unlike_its_parent(episode, solos.get(episode.parent_id))
@@ -105,19 +143,21 @@ def main(options: Options) -> int:
                 found = [f"{episode.id} is in this run more than once"]
             if not found and episode.condition.startswith("solo:"):
                 solos[episode.id] = Opening(episode.text, tuple(episode.spans))
-            seen.add(episode.id)
+            if name is not None:
+                seen.add(name)
         except EpisodeError as error:
             found = [str(given) if isinstance(given, EpisodeError) else str(error)]
-        if found:
-            bad += 1
-            print(visible(f"{path}:{number}: {found[0]}"))
-    episodes = "1 episode" if checked == 1 else f"{checked} episodes"
-    print(f"{episodes}, {checked - bad} proven, {bad} not (grades are checked by python -m arena.grade)")
-    return 1 if bad or not _whole(folder, config, checked) else 0
+        yield Checked(number, name, found)
 
 
+<<<<<<< HEAD
 def unlike_its_run(episode: Episode, config: Mapping[str, Any]) -> list[str]:
     """What of an episode is not as its run's configuration says, in words.
+=======
+def config_of(folder: Path) -> RunConfig | None:
+    """The configuration of a run of `arena.run`; None for a folder without one."""
+    from arena.config import load_defaults
+>>>>>>> detectors
 
     Training has its limit among the rollouts, and several pairs and policies in one run.
     """
