@@ -175,7 +175,7 @@ def test_every_token_is_placed_in_the_text(kind: str) -> None:
 def test_a_view_is_the_one_that_training_rebuilds() -> None:
     """Over random tables: any tokenisers, prefixes cut inside of characters, other ends, empty questions."""
     compared = 0
-    for seed in range(25):
+    for seed in range(15):
         agents, _, _, episodes = table(seed)
         for episode in episodes.values():
             spans = spans_of(episode, {agent.vocabulary.digest: agent.vocabulary for agent in agents.values()})
@@ -189,7 +189,7 @@ def test_a_view_is_the_one_that_training_rebuilds() -> None:
                 assert seen.ids[: len(rebuilt.ids)] == rebuilt.ids
                 assert len(seen.ids) - len(rebuilt.ids) <= 1 or not rebuilt.ids
                 compared += len(rebuilt.ids) > 0
-    assert compared > 100
+    assert compared > 60
 
 
 def test_a_prefix_is_read_and_marked() -> None:
