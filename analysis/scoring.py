@@ -126,6 +126,7 @@ def logits_of(agent: LanguageModel, view: Sequence[SeenText], batch: Sequence[Pa
 def read(
     agent: LanguageModel,
     seen: Sequence[SeenText],
+    *,
     budget: Budget | None = None,
     advance: Callable[[int], None] = lambda targets: None,
 ) -> list[Reading]:

@@ -46,7 +46,7 @@ def test_surprisal_and_entropy_of_a_toy_by_hand() -> None:
     agent = toy()
     agent.vocabulary = Vocabulary(PIECES, (1, 6), special_ids=[0])
     span = written(agent, "ann", b"a", b" c", ended=True)
-    (reading,) = read(agent, [see(agent, "toy", stored(span, ann=agent.vocabulary.digest))], ONE)
+    (reading,) = read(agent, [see(agent, "toy", stored(span, ann=agent.vocabulary.digest))], budget=ONE)
     model = agent.model.table
     before = [model[0, 0], model[0, 2], model[2, 4]]  # logits after the prompt, after "a", after "a c"
     surprisal, entropy, drawable = [], [], []
@@ -69,7 +69,7 @@ def test_a_token_that_the_reader_never_draws_has_the_surprisal_of_all_ids() -> N
     agent, barring = toy(), toy()
     barring.vocabulary = Vocabulary(PIECES, (1, 4), special_ids=[0, 2])
     span = written(agent, "ann", b"a", b"b", b" c")  # never drawn; drawn; an end to the reader
-    (reading,) = read(barring, [see(barring, "toy", stored(span, ann=agent.vocabulary.digest))], ONE)
+    (reading,) = read(barring, [see(barring, "toy", stored(span, ann=agent.vocabulary.digest))], budget=ONE)
     assert reading.barred.tolist() == [True, False, True]
     logits = [agent.model.table[0, 0], agent.model.table[0, 2], agent.model.table[2, 3]]
     plain = [float(-one.log_softmax(0)[token]) for one, token in zip(logits, (2, 3, 4), strict=True)]
@@ -142,7 +142,7 @@ def test_the_batch_changes_nothing(double: bool) -> None:
     whole = read(junior, seen, advance=told.append)
     assert sum(told) == sum(text.targets for text in seen)
     for budget in (ONE, Budget(tokens=400), Budget(logits=490 * 7), Budget(tokens=500, logits=490 * 40)):
-        for a, b in zip(whole, read(junior, seen[::-1], budget)[::-1], strict=True):
+        for a, b in zip(whole, read(junior, seen[::-1], budget=budget)[::-1], strict=True):
             assert float(a.nats.mean()) == pytest.approx(float(b.nats.mean()), abs=1e-5)
             for name in ("surprisal", "entropy", "log_drawable"):
                 assert np.abs(getattr(a, name) - getattr(b, name)).max() < (1e-9 if double else 1e-4)
@@ -242,7 +242,7 @@ def test_nothing_is_read_by_a_model_in_training_or_without_numbers() -> None:
     broken = toy()
     broken.model.table = broken.model.table * float("nan")
     with pytest.raises(AgentError, match="not numbers"):
-        read(broken, [see(broken, "r", stored(Span("ann", "a")))], ONE)
+        read(broken, [see(broken, "r", stored(Span("ann", "a")))], budget=ONE)
 
 
 def test_tokens_pass_straight_through_and_text_is_encoded() -> None:
