@@ -8,8 +8,8 @@ is cheap to say again), so both stand beside it; `analysis.matching` compares wh
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -57,6 +57,11 @@ class Legibility:
     """Bytes of the text compressed by zlib (level 9) over its bytes; above 1 for very short texts."""
     verdict: str | None
     """Of the solution's grade."""
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Legibility:
+        """Of a stored row, which may hold more (figures of drift)."""
+        return cls(**{one.name: row[one.name] for one in fields(cls)})
 
 
 def legibility(reading: Reading, reader: str) -> Legibility:
@@ -152,10 +157,24 @@ def summary(readings: Sequence[Reading], reader: str, *, seed: int) -> dict[str,
         "characters_per_solution": mean("characters"),
         "repeated_ngrams": mean("repeated_ngrams"),
         "compression": mean("compression"),
+        "by_author": by_author(readings),
         "barred_tokens": sum(row.barred for row in rows),
         "inexact_solutions": sum(row.inexact > 0 for row in rows),
         "first_tokens": first_tokens_table(readings),
     }
+
+
+def by_author(readings: Iterable[Reading]) -> dict[str, dict[str, float]]:
+    """Tokens and nats per token of each author: a team's figure is a mixture of theirs, the reader's own among them."""
+    found: dict[str, list[float]] = {}
+    for reading in readings:
+        spans, seen = reading.text.episode.spans, reading.text
+        for span, nats, counted in zip(
+            seen.spans, reading.surprisal, seen.counted, strict=False
+        ):  # the end is left out
+            if counted:
+                found.setdefault(spans[span].author, []).append(float(nats))
+    return {name: {"tokens": len(nats), "nats_per_token": float(np.mean(nats))} for name, nats in found.items()}
 
 
 def first_tokens_table(readings: Sequence[Reading]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ are left out. The difference is that of the matched solutions of ``b``: strata w
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -172,21 +172,26 @@ class SharedLength:
     ci95: list[float] | None
 
 
-def shared_length(a: Sequence[Reading], b: Sequence[Reading], *, seed: int) -> SharedLength:
+Solutions = Mapping[tuple[str, int], Numbers]
+"""Nats of each token that counts, by problem and sample."""
+
+
+def nats_of(readings: Iterable[Reading]) -> Solutions:
+    """What `shared_length` compares; `analysis.reading_files.stored` gives the same of a stored reading."""
+    return {(one.text.episode.problem_id, one.text.episode.sample): one.nats for one in readings}
+
+
+def shared_length(a: Solutions, b: Solutions, *, seed: int) -> SharedLength:
     """Compares solutions over their first L tokens, where L is the shorter one's length: length cannot differ.
 
     Repetition can: what stands later in a text is left out, and with it most of what repeats. Solutions without a
     partner, and pairs in which one is empty, are left out.
     """
-    partners = {(one.text.episode.problem_id, one.text.episode.sample): one for one in a}
     problems, rows = [], []
-    for one in b:
-        episode = one.text.episode
-        other = partners.get((episode.problem_id, episode.sample))
-        if other is None or not (length := min(len(one.nats), len(other.nats))):
-            continue
-        problems.append(episode.problem_id)
-        rows.append((length, other.nats[:length].mean(), one.nats[:length].mean()))
+    for key in (key for key in a if key in b):
+        if length := min(len(a[key]), len(b[key])):
+            problems.append(key[0])
+            rows.append((length, a[key][:length].mean(), b[key][:length].mean()))
     if not rows:
         return SharedLength(0, None, None, None, None, None)
     table = np.array(rows)

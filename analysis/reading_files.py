@@ -16,8 +16,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+import numpy as np
+
 from agents.vocabulary import readable
-from analysis.reading import Reading
+from analysis.legibility import Legibility
+from analysis.reading import Numbers, Reading
 from arena.episode import Episode
 from arena.lines import StoreError, replace_file, replaced
 
@@ -118,6 +121,36 @@ def keep(
             raise StoreError(f"{place.figures}: cannot be written: {error.strerror or error}") from None
         raise
     return figures
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A reading as it was stored: what is compared with another run's, without any model."""
+
+    figures: dict[str, Any]
+    rows: list[Legibility]
+    nats: dict[tuple[str, int], Numbers]
+    """Of each token that counts, by problem and sample."""
+
+
+def stored(run: Path, reader: str, condition: str, step: int | None = None) -> Stored:
+    """Reads a stored reading. Raises StoreError if there is none."""
+    import pyarrow.parquet as pq
+
+    place = Place.of(run, reader, condition, step)
+    if (figures := kept(place)) is None:
+        at = "" if step is None else f" --step {step}"
+        raise StoreError(
+            f"{run}: has no reading of {condition} by {reader}; "
+            f"python -m analysis.read {run} --reader {reader} --condition {condition}{at} makes it"
+        )
+    rows = [Legibility.from_row(row) for row in figures["solutions"]]
+    table = pq.read_table(place.table, columns=["problem_id", "sample", "is_end", "prefix", "surprisal"]).to_pydict()
+    nats: dict[tuple[str, int], list[float]] = {(row.problem_id, row.sample): [] for row in rows}
+    for problem, sample, end, prefix, surprisal in zip(*table.values(), strict=True):
+        if not (end or prefix):
+            nats[problem, sample].append(surprisal)
+    return Stored(figures, rows, {key: np.array(values) for key, values in nats.items()})
 
 
 def _digest(path: Path) -> str:

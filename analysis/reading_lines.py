@@ -33,6 +33,12 @@ def lines(figures: dict[str, Any]) -> Iterator[str]:
             if row["nats_per_token"] is not None
         )
         yield "nats/token over the first tokens (solutions as long): " + ", ".join(cells)
+    if len(found["by_author"]) > 1:
+        parts = (
+            f"{name} {one['nats_per_token']:.3f} nats/token ({one['tokens']:,} tokens)"
+            for name, one in found["by_author"].items()
+        )
+        yield "by author: " + ", ".join(parts)
     if found["barred_tokens"] or found["inexact_solutions"]:
         yield (
             f"{_many(found['barred_tokens'], 'token')} that {reader} never writes, "

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -12,6 +14,7 @@ from agents.loading import load_language_model
 from agents.registry import EMBEDDED
 from agents.rescoring import training_view
 from agents.vocabulary import Vocabulary
+from analysis.readers import seen_by
 from analysis.reading import NOWHERE, see
 from analysis.scoring import Budget, read
 from arena.episode import spans_of
@@ -253,3 +256,20 @@ def test_tokens_pass_straight_through_and_text_is_encoded() -> None:
     assert passed.tokens == list(spelt.token_ids or ())
     assert encoded.tokens == agent.encode("She")[0] != passed.tokens
     assert passed.ids[: passed.prompt] == encoded.ids[: encoded.prompt] == agent.prompt_ids(ASKED)
+
+
+def test_what_is_left_out_is_counted_by_reason() -> None:
+    agent = load_language_model(str(EMBEDDED / "junior"))
+    seen = see(agent, "j", alone("junior", 2)[1])
+    agent.context = seen.fed  # it fits exactly
+    failed = dataclasses.replace(stored(Span("ann", "x"), problem="failed"), ended="error", error="ann: x", digest="")
+    long = stored(Span("ann", "x" * seen.fed), problem="long")
+    found, left_out = seen_by(agent, "j", [seen.episode, failed, long])
+    assert list(found) == [seen.episode.id]
+    assert left_out == {"failed": 1, "too long for its context": 1}
+    (reading,) = read(agent, list(found.values()))
+    assert len(reading.surprisal) == seen.targets
+    random = random_agent("llama", "gpt2")
+    quiet = LanguageModel(random.model, random.tokenizer, prompt="{question}")
+    empty = dataclasses.replace(stored(Span("ann", "x")), question="", digest="")
+    assert seen_by(quiet, "j", [empty])[1] == {"not askable": 1}

@@ -16,10 +16,11 @@ import pytest
 
 import analysis.reading_files
 import analysis.readings
+from analysis.matching import LENGTH, matched, shared_length
 from analysis.read import cli
-from analysis.reading_files import COLUMNS, Place, kept
+from analysis.reading_files import COLUMNS, Place, kept, stored
 from arena.episode import Episode
-from arena.lines import read_episodes
+from arena.lines import StoreError, read_episodes
 from arena.run import cli as play
 from tests.running import ENVIRONMENT, only_line
 
@@ -113,6 +114,22 @@ def test_what_is_there_already_is_left(run: Path, capsys: pytest.CaptureFixture[
     assert json.loads(capsys.readouterr().out) == both[0]
     assert cli([*argv, "--episodes", "4", "--force"]) == 0
     assert json.loads(capsys.readouterr().out)["legibility"]["solutions"] == 4
+
+
+def test_stored_readings_are_compared_without_a_model(run: Path) -> None:
+    assert cli([str(run), "--reader", "junior", "--drift"]) == 0
+    before = stored(run, "junior", "solo:senior")
+    assert cli([str(run), "--reader", "junior", "--condition", "solo:junior"]) == 0
+    after = stored(run, "junior", "solo:junior")
+    assert len(before.rows) == len(before.nats) == len(after.rows) == 8
+    for row in before.rows:
+        assert row.nats == pytest.approx(before.nats[row.problem_id, row.sample].sum())
+    found = matched(before.rows, after.rows, LENGTH, seed=0, bins=2)
+    assert found.unmatched_difference is not None
+    assert found.unmatched_difference < -4
+    assert shared_length(before.nats, after.nats, seed=0).pairs == 8
+    with pytest.raises(StoreError, match="--reader senior --condition team makes it"):
+        stored(run, "senior", "team")
 
 
 def test_a_table_that_does_not_belong_to_its_figures_is_no_reading(run: Path) -> None:
@@ -268,13 +285,13 @@ def test_the_view(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str])
 
 
 def test_steps_of_training_are_apart(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    stored = []
+    made = []
     for step in (0, 5):
         for episode in read_episodes(run):
             if episode.condition == "solo:senior":
                 name = episode.id.replace("#0", f"#0@{step}")
-                stored.append(replace(episode, id=name, step=step, digest=""))
-    (run / "episodes.jsonl").write_bytes(b"".join(episode.line() for episode in stored))
+                made.append(replace(episode, id=name, step=step, digest=""))
+    (run / "episodes.jsonl").write_bytes(b"".join(episode.line() for episode in made))
     assert cli([str(run)]) == 2
     assert "name one of 0, 5" in only_line(capsys.readouterr().err)
     assert cli([str(run), "--step", "5"]) == 0

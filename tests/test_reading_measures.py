@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from agents.contract import Span
-from analysis.legibility import Legibility, compression, first_tokens, legibility, repeated_ngrams, summary
-from analysis.matching import LENGTH, REPETITION, matched, shared_length
+from analysis.legibility import Legibility, by_author, compression, first_tokens, legibility, repeated_ngrams, summary
+from analysis.matching import LENGTH, REPETITION, matched, nats_of, shared_length
 from analysis.reading import Reading, see
 from analysis.resampling import interval, ratio_interval
 from analysis.scoring import read
@@ -176,11 +176,23 @@ def test_shuffled_labels_give_nothing_at_the_stated_rate() -> None:
 def test_the_shared_length_by_hand() -> None:
     a = [reading([1.0, 1.0, 9.0], "p"), reading([2.0], "q"), reading([5.0], "alone"), reading([], "r")]
     b = [reading([3.0, 5.0], "p"), reading([6.0, 100.0], "q"), reading([1.0], "r"), reading([7.0], "p", sample=1)]
-    found = shared_length(a, b, seed=0)
+    found = shared_length(nats_of(a), nats_of(b), seed=0)
     assert (found.pairs, found.tokens) == (2, 1.5)
     assert (found.a_mean, found.b_mean, found.difference) == (1.5, 5.0, 3.5)
     assert found.ci95 == [3.0, 4.0]
-    assert shared_length(a, [], seed=0).pairs == 0
+    assert shared_length(nats_of(a), {}, seed=0).pairs == 0
+
+
+def test_a_teams_figure_is_a_mixture_of_its_authors() -> None:
+    agent = embedded("junior")
+    spans = [Span("ann", "Then she "), Span("bob", "has 35 "), Span("ann", "boxes.", ended=True)]
+    (found,) = read(agent, [see(agent, "j", stored(*spans, prefix=1))])
+    split = by_author([found])
+    whole = summary([found], "j", seed=0)
+    assert list(split) == ["bob", "ann"]
+    assert sum(one["tokens"] for one in split.values()) == whole["tokens"]
+    mixed = sum(one["tokens"] * one["nats_per_token"] for one in split.values()) / whole["tokens"]
+    assert whole["nats_per_token"] == pytest.approx(mixed)
 
 
 def test_intervals_keep_a_problems_solutions_together() -> None:
