@@ -1,8 +1,9 @@
 """Legibility: how many nats a reader needs for a solution, with its length and repetition beside it.
 
 Legibility is the reader's mean surprisal per token of a solution that another wrote (`analysis.reading`), teacher
-forced; low is legible. It falls with length (a text explains itself as it goes on) and with repetition (what was said
-is cheap to say again), so both stand beside it; `analysis.matching` compares what has the same of both.
+forced; low is legible. It depends on length (a reader learns from a text as it goes on, or loses the thread) and on
+repetition (what was said once is cheap to say again), so both stand beside it; `analysis.matching` compares what has
+the same of both.
 """
 
 from __future__ import annotations

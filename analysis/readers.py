@@ -31,9 +31,10 @@ class Loaded:
     table: dict[str, Any]
 
     def record(self, name: str) -> dict[str, Any]:
-        """Who it is, so that figures can be traced: its weights, tokens and table, and what it computes in."""
+        """Who it is, so that figures can be traced: weights, tokens, table and what it computes in, but not where."""
         made = {"weights": self.model.weights, "tokeniser": self.model.vocabulary.digest}
-        return {"name": name, **made, "dtype": str(self.model.model.dtype), "table": self.table}
+        table = {option: value for option, value in self.table.items() if option not in ("device", "dtype")}
+        return {"name": name, **made, "dtype": str(self.model.model.dtype), "table": table}
 
 
 def conditions_of(run: Path) -> Counter[tuple[str, int | None]]:

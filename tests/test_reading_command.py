@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -22,7 +23,7 @@ from analysis.reading_files import COLUMNS, Place, kept, stored
 from arena.episode import Episode
 from arena.lines import StoreError, read_episodes
 from arena.run import cli as play
-from tests.running import ENVIRONMENT, only_line
+from tests.running import ENVIRONMENT, ROOT, only_line
 
 
 @pytest.fixture(scope="module")
@@ -88,6 +89,23 @@ def test_figures_and_tokens_are_stored_and_agree(run: Path, capsys: pytest.Captu
             assert "".join(table["token"][n] for n in rows) == text
             assert "".join(text[table["start"][n] : table["stop"][n]] for n in rows) == text
             assert {table["author"][n] for n in rows} == {stem.partition(":")[2]}
+
+
+def test_the_docs_name_what_is_there(run: Path) -> None:
+    assert cli([str(run), "--reader", "junior", "--drift"]) == 0
+    found = figures(run, "junior--solo:senior")
+    text = (ROOT / "docs" / "READINGS.md").read_text()
+    named = set(re.findall(r"`([a-z0-9]+(?:_[a-z0-9]+)+)`", text)) - {"suppress_tokens"}
+    assert named <= found["legibility"].keys() | found["drift"].keys()
+    assert len(named) > 15
+
+
+def test_where_it_is_computed_makes_no_other_reading(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli([str(run), "--reader", "junior"]) == 0
+    assert cli([str(run), "--reader", "junior", "--device", "cpu", "--tokens", "300"]) == 0
+    assert "is there already" in capsys.readouterr().out
+    assert cli([str(run), "--reader", "junior", "--dtype", "bfloat16"]) == 2
+    assert "made with another reader" in only_line(capsys.readouterr().err)
 
 
 def test_what_is_there_already_is_left(run: Path, capsys: pytest.CaptureFixture[str]) -> None:
