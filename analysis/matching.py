@@ -87,8 +87,6 @@ def matched(
     numbers = np.array([np.searchsorted(cuts[name], covariates[name], side="right") for name in on]).T
     signatures, stratum = np.unique(numbers.reshape(len(kept), len(on)), axis=0, return_inverse=True)
     stratum = stratum.reshape(-1)  # numpy 2.0 gives it another shape
-    count = len(signatures)
-
     everybody = np.zeros_like(stratum)
 
     def point(found: Numbers, cells: Cells) -> float | None:
@@ -103,7 +101,7 @@ def matched(
 
     strata = [
         _stratum(dict(zip(on, map(int, signatures[s]), strict=True)), cuts, side[stratum == s], values[stratum == s])
-        for s in range(count)
+        for s in range(len(signatures))
     ]
     both = [one for one in strata if one.a and one.b]
     return Matched(

@@ -1,7 +1,7 @@
 """Intervals by drawing problems again, with all that belongs to each (the cluster bootstrap, percentile limits).
 
-Small on purpose and used in two places only: `analysis.legibility` and `analysis.matching` ask for `interval` and know
-nothing of how it is made.
+Small on purpose: `analysis.legibility`, `analysis.drift` and `analysis.matching` ask for `interval`, or for
+`ratio_interval`, which is made of it, and know nothing of how it is made.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def interval(
     """The 95% percentile interval of a statistic of sums.
 
     ``rows`` [n, K] are added up over all rows of the problems that are drawn; ``statistic`` makes of the sums
-    [draws, K] the values [draws]. Values that are not finite (a resample in which nothing was matched) are left out.
+    [draws, K] the values [draws]. Values that are not finite (of a resample without a token, say) are left out.
     None for fewer than two problems, which say nothing of how problems differ. Efron and Tibshirani (1993).
     """
     names, of = np.unique(np.array(problems, dtype=str), return_inverse=True)
