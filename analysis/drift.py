@@ -8,7 +8,7 @@ whole texts, from texts that the writer drew at temperature 1.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -43,6 +43,8 @@ class Events:
     only_writer: tuple[int, ...]
     """Places in ``tokens`` of those that the reader bars."""
     only_reader: tuple[int, ...]
+    _index: dict[torch.device, Tensor] = field(default_factory=dict, compare=False, repr=False)
+    """``tokens`` where they are needed: of a large vocabulary it takes longer to make than to use."""
 
     @classmethod
     def of(cls, writer: Vocabulary, reader: Vocabulary) -> Events:
@@ -61,9 +63,12 @@ class Events:
 
     def logprobs(self, logits: Tensor, vocabulary: Vocabulary) -> Tensor:
         """[n, events], the end last. A text token that is an end to this model has no probability as text: -inf."""
-        ends = torch.tensor(vocabulary.end_ids, device=logits.device)
+        place = logits.device
+        if place not in self._index:
+            self._index[place] = torch.tensor(self.tokens, device=place)
+        ends = torch.tensor(vocabulary.end_ids, device=place)
         end = logits[:, ends].logsumexp(-1, keepdim=True)
-        text = logits.index_fill(1, ends, float("-inf"))[:, torch.tensor(self.tokens, device=logits.device)]
+        text = logits.index_fill(1, ends, float("-inf"))[:, self._index[place]]
         return torch.cat([text, end], 1).log_softmax(-1)
 
 

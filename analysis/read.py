@@ -150,7 +150,8 @@ def _one(config: ReadConfig, job: Job) -> dict[str, Any]:
             fail(f"--reader {job.reader}: {job.place.figures} was made with another {changed}; --force replaces it")
     try:
         with _progress(f"{job.reader} reads {job.condition}") as advance:
-            figures = make(job, Budget(tokens=config.tokens), advance)
+            device = job.agents[job.reader].model.model.device
+            figures = make(job, Budget.of(config.tokens, device), advance)
     except (ReadingError, AgentError) as error:
         fail(f"--reader {job.reader}: {error}")
     except StoreError as error:

@@ -35,8 +35,13 @@ class Budget:
 
     tokens: int = 8192
     """Tokens, padding included; a solution that is longer goes alone."""
-    logits: int = 1 << 27
-    """Logits: 512 MB in fp32. A solution that needs more is passed over several times, for some positions each."""
+    logits: int = 1 << 28
+    """Logits: 1 GB in fp32. A solution that needs more is passed over several times, for some positions each."""
+
+    @classmethod
+    def of(cls, tokens: int, device: torch.device) -> Budget:
+        """With the more logits on a GPU (2 GB in bf16), where passing over a solution again is what costs."""
+        return cls(tokens, 1 << 30) if device.type == "cuda" else cls(tokens)
 
 
 @dataclass(frozen=True)
@@ -138,11 +143,12 @@ def read(
     size = len(agent.vocabulary)
     found = [np.zeros((3, text.targets)) for text in seen]
     barred = [np.zeros(text.targets, dtype=bool) for text in seen]
-    step = slice_of(size)
+    step, device = slice_of(size), agent.model.device
+    never, ends = (_one_of(ids, size, device) for ids in (agent.vocabulary.never, agent.vocabulary.end_ids))
     for batch in batches(parts_of(seen, size, budget), [seen], size, budget):
         targets = torch.tensor([i for part in batch for i in [*seen[part.row].tokens, END][part.first : part.after]])
         slices = zip(logits_of(agent, seen, batch, step), torch.split(targets, step), strict=True)
-        parts = [_figures(logits, wanted.to(logits.device), agent.vocabulary) for logits, wanted in slices]
+        parts = [_figures(logits, wanted.to(device), agent.vocabulary, never, ends) for logits, wanted in slices]
         numbers = torch.cat([some for some, _ in parts], 1).numpy()
         bars = torch.cat([some for _, some in parts]).numpy()
         at = 0
@@ -156,13 +162,18 @@ def read(
     return [Reading(text, rows[0], rows[1], rows[2], bars) for text, rows, bars in made]
 
 
-def _figures(logits: Tensor, wanted: Tensor, vocabulary: Vocabulary) -> tuple[Tensor, Tensor]:
+def _one_of(ids: Sequence[int], size: int, device: torch.device) -> Tensor:
+    """[V]: whether an id is one of these."""
+    found = torch.zeros(size, dtype=torch.bool)
+    found[torch.tensor(ids, dtype=torch.long)] = True
+    return found.to(device)
+
+
+def _figures(
+    logits: Tensor, wanted: Tensor, vocabulary: Vocabulary, never: Tensor, ends: Tensor
+) -> tuple[Tensor, Tensor]:
     """Surprisal, entropy and log p(drawable) of each target, [3, targets], and which are barred, [targets]."""
     event = event_logprobs(logits, vocabulary, 1.0)
-    never = torch.zeros(logits.shape[-1], dtype=torch.bool, device=logits.device)
-    never[list(vocabulary.never)] = True
-    ends = torch.zeros_like(never)
-    ends[list(vocabulary.end_ids)] = True
     whole = logits.logsumexp(-1)
     is_end = wanted == END
     token = torch.where(is_end, vocabulary.end, wanted)
