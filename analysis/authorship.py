@@ -135,14 +135,15 @@ def legality(run: Path) -> Legality:
 
     Raises StoreError if there is no such file.
     """
-    from arena.validate import checked, config_of
+    from arena.store import read_config
+    from arena.validate import checked
 
     folder = run.is_dir()
     path = run / "episodes.jsonl" if folder else run
     if not path.is_file():
         raise StoreError(f"{run}: there is no episodes.jsonl; name the folder of a run")
     count, illegal = 0, {}
-    for line in checked(path, config_of(run) if folder else None):
+    for line in checked(path, read_config(run) if (run / "config.toml").is_file() else None):
         count += 1
         if line.problems:
             illegal[f"line {line.number} ({line.id or 'not an episode'})"] = line.problems[0]

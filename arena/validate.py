@@ -6,11 +6,7 @@ begins with, and the run's configuration.
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-from collections.abc import Mapping
-=======
-from collections.abc import Iterator
->>>>>>> detectors
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -84,22 +80,14 @@ class Options:
 
 
 def main(options: Options) -> int:
-<<<<<<< HEAD
-    from arena.lines import read_lines
     from arena.store import read_config
-=======
->>>>>>> detectors
     from arena.terminal import visible
 
     folder = options.run if options.run.is_dir() else None
     path = folder / "episodes.jsonl" if folder else options.run
     if not path.is_file():
         fail(f"{options.run}: there is no episodes.jsonl; name the folder of a run")
-<<<<<<< HEAD
     config = read_config(folder) if folder and (folder / "config.toml").is_file() else None
-    checked = bad = 0
-=======
-    config = config_of(folder) if folder else None
     count = bad = 0
     for line in checked(path, config):
         count += 1
@@ -122,11 +110,10 @@ class Checked:
     """What is wrong with it, in words; empty if it is proven."""
 
 
-def checked(path: Path, config: RunConfig | None = None) -> Iterator[Checked]:
+def checked(path: Path, config: Mapping[str, Any] | None = None) -> Iterator[Checked]:
     """Proves the lines of an episodes file, each by itself, beside its parent, and beside its run's ``config``."""
     from arena.lines import read_lines
 
->>>>>>> detectors
     seen: set[str] = set()
     solos: dict[str, Opening] = {}
     for number, given in read_lines(path):
@@ -150,14 +137,8 @@ def checked(path: Path, config: RunConfig | None = None) -> Iterator[Checked]:
         yield Checked(number, name, found)
 
 
-<<<<<<< HEAD
 def unlike_its_run(episode: Episode, config: Mapping[str, Any]) -> list[str]:
     """What of an episode is not as its run's configuration says, in words.
-=======
-def config_of(folder: Path) -> RunConfig | None:
-    """The configuration of a run of `arena.run`; None for a folder without one."""
-    from arena.config import load_defaults
->>>>>>> detectors
 
     Training has its limit among the rollouts, and several pairs and policies in one run.
     """
