@@ -11,7 +11,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
@@ -130,10 +130,10 @@ class Legality:
         return {"checked": self.checked, "legal": self.checked - len(self.illegal), "illegal": self.illegal}
 
 
-def legality(run: Path) -> Legality:
+def legality(run: Path, most: int | None = None) -> Legality:
     """Checks every switch of author of a run's folder, or of an episodes file, as ``python -m arena.validate`` does.
 
-    Raises StoreError if there is no such file.
+    ``most`` checks only the first so many lines. Raises StoreError if there is no such file.
     """
     from arena.store import read_config
     from arena.validate import checked
@@ -143,7 +143,7 @@ def legality(run: Path) -> Legality:
     if not path.is_file():
         raise StoreError(f"{run}: there is no episodes.jsonl; name the folder of a run")
     count, illegal = 0, {}
-    for line in checked(path, read_config(run) if (run / "config.toml").is_file() else None):
+    for line in islice(checked(path, read_config(run) if (run / "config.toml").is_file() else None), most):
         count += 1
         if line.problems:
             illegal[f"line {line.number} ({line.id or 'not an episode'})"] = line.problems[0]

@@ -189,3 +189,45 @@ def _points(panels: Sequence[tuple[str, Mapping[str, Sequence[Curve]]]]) -> Iter
         for arm, runs in found.items():
             for number, (xs, ys) in enumerate(runs):
                 yield from ((heading, arm, number, x, y) for x, y in zip(xs, ys, strict=True))
+
+
+def matrix(
+    name: str,
+    title: str,
+    caption: str,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    cells: Mapping[tuple[str, str], tuple[float, float, float]],
+    marked: Sequence[tuple[str, str]] = (),
+) -> Picture:
+    """Shares (value, low, high) as a matrix, each with its interval; ``marked`` cells have a frame."""
+    import pandas as pd
+    from matplotlib.patches import Rectangle
+
+    figure = new_figure(1.8 + 1.35 * len(columns), 1.2 + 0.75 * len(rows))
+    panel = figure.add_subplot()
+    values = [[cells.get((row, column), (float("nan"),) * 3)[0] for column in columns] for row in rows]
+    shown = panel.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    for y, row in enumerate(rows):
+        for x, column in enumerate(columns):
+            if (row, column) not in cells:
+                continue
+            value, low, high = cells[row, column]
+            ink = "white" if value < 0.5 else "black"
+            panel.text(x, y - 0.12, f"{value:.3f}", ha="center", va="center", color=ink, fontsize="medium")
+            panel.text(x, y + 0.22, f"[{low:.2f}, {high:.2f}]", ha="center", va="center", color=ink, fontsize="x-small")
+            if (row, column) in marked:
+                place = (x - 0.47, y - 0.46)
+                panel.add_patch(Rectangle(place, 0.94, 0.92, fill=False, edgecolor=ink, linewidth=2, linestyle="--"))
+    panel.set_xticks(range(len(columns)), columns)
+    panel.set_yticks(range(len(rows)), rows)
+    panel.tick_params(length=0)
+    panel.spines[:].set_visible(False)
+    figure.colorbar(shown, ax=panel, label="accuracy", shrink=0.9)
+    data = pd.DataFrame(
+        [
+            {"row": row, "column": column, "value": v, "low": low, "high": high, "marked": (row, column) in marked}
+            for (row, column), (v, low, high) in cells.items()
+        ]
+    )
+    return picture(name, title, caption, figure, data)

@@ -88,7 +88,7 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
             stored = len(run.ids)
             try:
                 with patient_interrupt() as asked:
-                    for episode in _with_progress(_episodes(config, task, agents, run, grader), config, run):
+                    for episode in _with_progress(episodes_of(config, task, agents, run, grader), config, run):
                         run.append(episode)
                         stored = len(run.ids)
                         if asked():
@@ -121,7 +121,7 @@ def _named(error: Exception, folder: Path) -> str:
     return f"--out {folder}: {error.strerror or error}" if isinstance(error, OSError) else str(error)
 
 
-def _episodes(
+def episodes_of(
     config: RunConfig, task: Task, agents: Mapping[str, Agent], run: Run, grader: Grader
 ) -> Iterator[Episode]:
     """Plays and grades what the run still owes."""

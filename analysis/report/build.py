@@ -12,7 +12,9 @@ from analysis.report import sections
 from analysis.report.document import Document, Section
 from analysis.report.doubts import doubts
 from analysis.report.examples import examples
+from analysis.report.models import legibility
 from analysis.report.sections import Findings, find
+from analysis.report.switches import switches
 from analysis.report.words import basis, p_value, said, signed, who
 from arena.jobs import versions
 
@@ -24,12 +26,10 @@ def report(
     seed: int = 0,
     given: Sequence[str] = (),
     remarks: Sequence[str] = (),
-    extra: Sequence[Section] = (),
 ) -> Document:
     """The whole report. ``against`` names the arm that is held against the others; default: the first one.
 
-    ``given`` are the words of the command line, ``remarks`` what was said when the runs were read, ``extra`` sections
-    of measures that were made beforehand.
+    ``given`` are the words of the command line, ``remarks`` what was said when the runs were read.
     """
     reference = next((arm for arm in arms if arm.label == against), arms[0])
     findings = find(arms, reference, seed=seed)
@@ -40,7 +40,8 @@ def report(
         sections.training(arms),
         sections.texts(findings),
         sections.by_difficulty(findings),
-        *extra,
+        legibility(arms, reference, seed=seed),
+        switches(arms),
         Section("Episodes, chosen by rule", examples=examples(reference)),
         Section("What cannot be concluded", items=(*remarks, *doubts(findings))),
         Section("Again", _AGAIN, code=tuple(_commands(arms, given))),
