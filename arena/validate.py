@@ -6,7 +6,7 @@ begins with, and the run's configuration.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -118,11 +118,19 @@ def main(options: Options) -> int:
 
 
 def _config_of(folder: Path) -> RunConfig | None:
-    """The configuration of a run of `arena.run`; None for a folder without one."""
-    from arena.config import load_defaults
+    """The configuration of a run of `arena.run`; None for a folder without one, or of another command."""
+    from arena.config import RunConfig, load_defaults
+    from arena.lines import StoreError
+    from arena.store import read_config
 
     path = folder / "config.toml"
-    return load_defaults(path) if path.is_file() else None
+    if not path.is_file():
+        return None
+    try:
+        others = read_config(folder).keys() - {one.name for one in fields(RunConfig)}
+    except StoreError as error:
+        fail(str(error))
+    return None if others else load_defaults(path)
 
 
 def unlike_its_run(episode: Episode, config: RunConfig) -> list[str]:
