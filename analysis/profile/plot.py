@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.plain import visible
-from analysis.profile.layout import COLUMNS, Word, laid_out, position_of
+from analysis.profile.layout import Word, laid_out, position_of
 from analysis.profile.summary import Read, Result
 from analysis.style import COLOURS, MARKERS, STYLES, save
 
@@ -20,9 +20,11 @@ _POINTS = 8.5
 """Size of the words' type."""
 _COLUMN = 0.602 * _POINTS / 72
 """Inches of a column: every glyph of DejaVu Sans Mono is .602 of its size wide."""
+_LEAST = 64
+"""Columns of the narrowest picture: its title has room."""
 _ROW, _GAP = 0.92, 0.42
 """Inches of a row's values, and of its words."""
-_LEFT, _RIGHT, _TOP = 0.62, 0.25, 0.75
+_LEFT, _RIGHT, _TOP = 0.62, 0.25, 0.62
 
 
 def draw_solution(one: Read, writer: str, out: Path) -> None:
@@ -34,30 +36,31 @@ def draw_solution(one: Read, writer: str, out: Path) -> None:
     offsets = [profile.offsets[units] for units in profile.places]
     words = laid_out(episode.text, offsets)
     rows = words[-1].row + 1 if words else 1
-    asked = textwrap.wrap(visible(" ".join(episode.question.split())), 105)[:3]
-    top = _TOP + 0.16 * len(asked)
-    height = top + rows * (_ROW + _GAP) + 0.1
-    width = _LEFT + (COLUMNS + 2) * _COLUMN + _RIGHT
+    columns = max([_LEAST, *(word.column + word.width for word in words)]) + 2
+    width = _LEFT + columns * _COLUMN + _RIGHT
+    asked = textwrap.wrap(visible(" ".join(episode.question.split())), round(width * 13.5))[:4]
+    top = _TOP + 0.15 * len(asked)
+    height = top + rows * (_ROW + _GAP)
     figure = Figure(figsize=(width, height))
     verdict = "right" if profile.correct else "wrong"
-    figure.text(
-        _LEFT / width,
-        1 - 0.24 / height,
-        f"{visible(episode.id)} ({verdict}): V, if {visible(writer)} goes on from here; "
-        f"{profile.right.shape[1]} rollouts a place, 95% intervals",
-        fontsize=9.5,
-        parse_math=False,
-    )
-    for number, line in enumerate(asked):
-        at = 1 - (0.46 + 0.16 * number) / height
-        figure.text(_LEFT / width, at, line, fontsize=8, color="0.3", parse_math=False)
+    heads = [
+        f"{visible(episode.id)}, which is {verdict}",
+        f"V: how likely {visible(writer)} goes on to a right answer; {profile.right.shape[1]} rollouts, 95% intervals",
+    ]
+    at = height - 0.2
+    for number, line in enumerate([*heads, *asked]):
+        style: dict[str, Any] = {"fontsize": 9} if number < len(heads) else {"fontsize": 8, "color": "0.35"}
+        figure.text(0.12 / width, at / height, line, va="center", parse_math=False, **style)
+        at -= 0.16 if number < len(heads) else 0.15
     panels = []
     for row in range(rows):
         bottom = height - top - (row + 1) * _ROW - row * _GAP
-        panels.append(figure.add_axes((_LEFT / width, bottom / height, (COLUMNS + 2) * _COLUMN / width, _ROW / height)))
+        panels.append(figure.add_axes((_LEFT / width, bottom / height, columns * _COLUMN / width, _ROW / height)))
     for row, axes in enumerate(panels):
-        _frame(axes)
-        _write(axes, [word for word in words if word.row == row])
+        _frame(axes, columns)
+        for word in words:
+            if word.row == row:
+                _text(axes, word)
     if one.broken is not None:
         _mark(panels, one, words, offsets)
     _line(panels, one, words, offsets)
@@ -66,20 +69,14 @@ def draw_solution(one: Read, writer: str, out: Path) -> None:
         save(figure, out)
 
 
-def _frame(axes: Axes) -> None:
-    axes.set_xlim(-1, COLUMNS + 1)
+def _frame(axes: Axes, columns: float) -> None:
+    axes.set_xlim(-1, columns - 1)
     axes.set_ylim(-0.04, 1.04)
     axes.set_yticks([0, 0.5, 1], ["0", ".5", "1"], fontsize=7.5)
     axes.set_xticks([])
     axes.grid(axis="y", alpha=0.35, linewidth=0.6)
     for side in ("top", "right", "bottom"):
         axes.spines[side].set_visible(False)
-
-
-def _write(axes: Axes, words: Sequence[Word]) -> None:
-    """The words of a row, below its values."""
-    for word in words:
-        _text(axes, word, color="black")
 
 
 def _text(axes: Axes, word: Word, **style: Any) -> None:
@@ -93,26 +90,26 @@ def _text(axes: Axes, word: Word, **style: Any) -> None:
         fontsize=_POINTS,
         va="center",
         parse_math=False,
-        **style,
+        **{"color": "black", **style},
     )
 
 
 def _line(panels: Sequence[Axes], one: Read, words: Sequence[Word], offsets: Sequence[int]) -> None:
-    """V at each place, before the word that it is the value before; an arrow leads from row to row."""
+    """V at each place, between the words; what the last word of a row leads to stands at its end, and again below."""
     profile = one.profile
     spots = [position_of(words, offset) for offset in offsets]
     for row, axes in enumerate(panels):
         here = [place for place, (at, _) in enumerate(spots) if at == row]
         if not here:
             continue
-        x = [spots[place][1] - 0.5 for place in here]
-        value = profile.values[here]
-        low, high = profile.intervals[here].T
+        drawn = [*here, here[-1] + 1] if here[-1] + 1 < len(spots) else here
+        end = max(word.column + word.width for word in words if word.row == row) if words else 0.0
+        x = [(spots[place][1] if place in here else end + 1) - 0.5 for place in drawn]
+        value = profile.values[drawn]
+        low, high = profile.intervals[drawn].T
         axes.fill_between(x, low, high, color=COLOURS[0], alpha=0.18, linewidth=0)
-        axes.plot(x, value, "-o", color=COLOURS[0], markersize=2.6, linewidth=1.3)
-        after = here[-1] + 1
-        if after < len(spots):  # the step that leads into the next row
-            axes.plot([x[-1], COLUMNS + 0.8], [value[-1], profile.values[after]], ":", color=COLOURS[0], linewidth=1)
+        axes.plot(x, value, "-", color=COLOURS[0], linewidth=1.3)
+        axes.plot(x[: len(here)], value[: len(here)], "o", color=COLOURS[0], markersize=2.6)
 
 
 def _mark(panels: Sequence[Axes], one: Read, words: Sequence[Word], offsets: Sequence[int]) -> None:
@@ -128,9 +125,9 @@ def _mark(panels: Sequence[Axes], one: Read, words: Sequence[Word], offsets: Seq
         for edge in (left, right):
             panels[row].axvline(edge, color=COLOURS[1], linewidth=0.8, linestyle="--")
         for word in those:
-            _text(panels[row], word, color="black", weight="bold")
+            _text(panels[row], word, weight="bold")
     where = over[0] if over else words[-1]
-    to_the_left = where.column > COLUMNS * 0.7
+    to_the_left = where.column > 0.6 * _LEAST
     panels[where.row].annotate(
         f"breaks: {one.profile.values[step.place]:.2f} to {one.profile.values[step.place + 1]:.2f}, "
         f"p = {step.p_holm:.1g}",
@@ -144,7 +141,7 @@ def _mark(panels: Sequence[Axes], one: Read, words: Sequence[Word], offsets: Seq
 
 
 def draw_run(results: Sequence[Result], out: Path) -> None:
-    """Writes OUT.svg and OUT.png: the mean of V over the solution, and its change a step by kind of text."""
+    """Writes OUT.svg and OUT.png: the mean of V over the solution, and what it gains and loses by kind of text."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10.2, 4.2), layout="constrained")
@@ -171,10 +168,10 @@ def draw_run(results: Sequence[Result], out: Path) -> None:
         shift = 0.16 * (number - (len(results) - 1) / 2)
         for kind in result.figures["kinds"]:
             at = names.index(kind["kind"]) + shift
-            low, high = kind["change_per_step_ci95"]
+            low, high = kind["change_per_solution_ci95"]
             if low is not None:
                 kinds.plot([low, high], [at, at], "-", linewidth=1.6, **style)
-            kinds.plot(kind["change_per_step"], at, marker, markersize=5, **style)
+            kinds.plot(kind["change_per_solution"], at, marker, markersize=5, **style)
     first = results[0]
     curve.set_xlabel(f"fraction of the solution ({first.unit}s) before {first.writer} takes over")
     curve.set_ylabel("V: probability of a right answer")
@@ -186,7 +183,7 @@ def draw_run(results: Sequence[Result], out: Path) -> None:
     kinds.axvline(0, color="0.4", linewidth=0.8)
     kinds.set_yticks(range(len(names)), names)
     kinds.set_ylim(len(names) - 0.5, -0.5)
-    kinds.set_xlabel(f"change of V over a {first.unit}")
-    kinds.set_title("By kind of text, 95% over problems", fontsize="medium")
+    kinds.set_xlabel("what V gains or loses in a solution")
+    kinds.set_title("By kind of text, summing to V(end) - V(0)", fontsize="medium")
     kinds.grid(axis="x", alpha=0.3)
     save(figure, out)

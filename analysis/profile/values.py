@@ -81,12 +81,12 @@ def profiles_of(episodes: Iterable[Episode], plan: ProfilePlan) -> list[Profile]
         failed[name] = 0
         rows[name] = {units: row for row, units in enumerate(places)}
     for episode in episodes:
-        name, units = episode.parent_id, episode.prefix_units
-        if name is None or name not in rows or units is None or episode.condition != plan.condition_at(units):
+        parent, units = episode.parent_id, episode.prefix_units
+        if parent is None or parent not in rows or units is None or episode.condition != plan.condition_at(units):
             continue
-        column = episode.sample - plan.parents[name].episode.sample * plan.rollouts
-        right[name][rows[name][units], column] = (episode.grade or {}).get("verdict") == "correct"
-        failed[name] += episode.ended == "error"
+        column = episode.sample - plan.parents[parent].episode.sample * plan.rollouts
+        right[parent][rows[parent][units], column] = (episode.grade or {}).get("verdict") == "correct"
+        failed[parent] += episode.ended == "error"
     return [
         Profile(s, plan.places(s), right[name], failed[name], unit_offsets(s.episode, s.rule))
         for name, s in plan.parents.items()
