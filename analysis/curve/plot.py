@@ -19,11 +19,12 @@ def draw(curves: Sequence[Curve], out: Path) -> None:
         shift = 0.006 * (number - (len(curves) - 1) / 2)  # so that bars of two curves do not cover each other
         at = [p.fraction + shift for p in curve.points]
         value = [p.accuracy for p in curve.points]
-        reach = ([p.accuracy - p.low for p in curve.points], [p.high - p.accuracy for p in curve.points])
+        # Where all are right, rounding may put the edge below.
+        reach = [[max(0.0, edge) for edge in (p.accuracy - p.low, p.high - p.accuracy)] for p in curve.points]
         axes.errorbar(
             at,
             value,
-            reach,
+            list(zip(*reach, strict=True)),
             color=COLOURS[number % len(COLOURS)],
             linestyle=STYLES[number % len(STYLES)],
             marker=MARKERS[number % len(MARKERS)],

@@ -31,11 +31,11 @@ def laid_out(text: str, places: Iterable[int], columns: int = COLUMNS) -> list[W
 
     A line break in the text begins a row, and so does a word that has no room; longer than a row it is cut.
     """
-    long = range(0, len(text), columns)
-    cuts = sorted({*RULES["word"].openings(text), *places, *long, len(text)})
+    cuts = sorted({*RULES["word"].openings(text), *places, len(text)})
+    cuts += [part for first, last in pairwise(cuts) for part in range(first + columns, last, columns)]
     words: list[Word] = []
     row, column = 0, 0.0
-    for first, last in pairwise(cuts):
+    for first, last in pairwise(sorted(cuts)):
         piece = text[first:last]
         lead = piece[: len(piece) - len(piece.lstrip())]
         shown = visible(" ".join(piece.split()))

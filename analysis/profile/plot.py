@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.plain import visible
+from analysis.profile.kinds import KINDS
 from analysis.profile.layout import Word, laid_out, position_of
 from analysis.profile.summary import Read, Result
 from analysis.style import COLOURS, MARKERS, STYLES, save
@@ -146,8 +147,8 @@ def draw_run(results: Sequence[Result], out: Path) -> None:
 
     figure = Figure(figsize=(10.2, 4.2), layout="constrained")
     curve, kinds = figure.subplots(1, 2, width_ratios=(3, 2))
-    named = [kind["kind"] for result in results for kind in result.figures["kinds"]]
-    names = list(dict.fromkeys(named))
+    named = {kind["kind"] for result in results for kind in result.figures["kinds"]}
+    names = [kind for kind in KINDS if kind in named]
     for number, result in enumerate(results):
         style = {"color": COLOURS[number % len(COLOURS)]}
         rows = [row for row in result.figures["mean"] if row["value"] is not None]
