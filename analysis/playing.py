@@ -105,6 +105,7 @@ def carry_out(
             run.finish(summary_of(run.episodes()))
             return report(run)
         except KeyboardInterrupt:
+            count = len(run.ids)
             say(f"\nstopped; {kept() or 'nothing is stored'}. To go on: {to_go_on(module, folder)}", sys.stderr)
             return INTERRUPTED
 

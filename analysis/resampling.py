@@ -27,6 +27,8 @@ def over_problems(
     ``values`` [n, k] are k figures of n cases, whose ``problems`` they are given; ``weights`` [n, k] (default 1) make
     each mean sum(values) / sum(weights): a ratio of sums. Returns (mean, low, high), each [k]; nan where there is no
     weight, and the interval is nan with fewer than two problems. The same seed gives the same interval.
+
+    With few problems such intervals are too narrow, and where all problems are alike they have no width at all.
     """
     weights = np.ones_like(values) if weights is None else weights
     names = {name: number for number, name in enumerate(dict.fromkeys(problems))}

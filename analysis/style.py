@@ -14,6 +14,17 @@ STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P")
 
 
+_FALLBACKS = ("Noto Sans Mono CJK SC", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "PingFang SC", "MS Gothic")
+
+
+def fonts(first: str) -> list[str]:
+    """``first`` and those fonts of this machine that have the scripts which it has not."""
+    from matplotlib.font_manager import get_font_names
+
+    there = set(get_font_names())
+    return [first, *(name for name in _FALLBACKS if name in there)]
+
+
 def save(figure: Figure, out: Path) -> None:
     """Writes OUT.svg and OUT.png; the same figure gives the same bytes."""
     import matplotlib

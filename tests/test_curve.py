@@ -180,6 +180,15 @@ def test_an_empty_solution_is_cut_at_nothing() -> None:
     assert list(plan.order()) == ["p#0:solo:mute", "p#0:bob@0.5"]
 
 
+def test_solutions_of_a_training_run_are_told_from_their_continuations() -> None:
+    """Both have an @ in their ids: for the step, and for the place."""
+    case = Case(Problem("p@1", "?", "12"), 2, step=7)
+    for condition, parent in (("team", "p@1#2@7"), ("solo:ann", "p@1#2@7:solo:ann")):
+        plan = CurvePlan([case], "word", (0.5, 1), "bob", condition)
+        assert list(plan.order()) == [parent, "p@1#2@7:bob@0.5"]
+        assert [plan.keeps(identity) for identity in plan.order()] == [True, False]
+
+
 def test_the_bootstrap_over_problems_covers_and_repeats_itself() -> None:
     rng = np.random.default_rng(0)
     problems = [str(n // 4) for n in range(120)]

@@ -262,6 +262,20 @@ def test_failures_count_and_are_said(here: Path, capsys: pytest.CaptureFixture[s
     assert validate(Options(here / "profile")) == 0
 
 
+@pytest.mark.parametrize("handoff", ["word:alternate", "word:once=0.5"])
+def test_a_teams_solution_is_cut_at_other_units_than_it_was_written_in(here: Path, handoff: str) -> None:
+    """Also where it began with a solo solution of its own run, which is then taken along to be proven."""
+    agents = ["--agent=ann=script:So 3 + 4. That is 7. #### 7{end}", "--agent=bob=script: um, so? It is. "]
+    assert (
+        run(["--pair=ann:bob", *agents, f"--handoff={handoff}", "--episodes=2", "--limit=9", "--show=0", "--out=run"])
+        == 0
+    )
+    flags = ["run", "--condition=team", "--writer=ann", "--rollouts=1", "--every=sentence", "--pictures=0"]
+    assert cli([*flags, "--out=profile"]) == 0
+    assert validate(Options(here / "profile")) == 0
+    assert len([e for e in plain(here / "profile") if e["condition"] == "solo:ann"]) == (2 if "once" in handoff else 0)
+
+
 def mistakes() -> list[tuple[list[str], list[str]]]:
     solo = "--condition=solo:senior"
     return [

@@ -99,7 +99,7 @@ def longest(kind: str, unit: str) -> Solution:
 @pytest.mark.parametrize("writer", ["junior", "senior"])
 @pytest.mark.parametrize("unit", ["word", "token"])
 def test_v_is_right_at_every_place_and_so_are_the_differences(kind: str, writer: str, unit: str) -> None:
-    solution, count = longest(kind, unit), 400
+    solution, count = longest(kind, unit), 250
     law, parent = law_of(kind, RULES[unit]), Opening(solution.episode.text, tuple(solution.episode.spans))
     rows, truths = [], []
     for units in range(solution.units + 1):
@@ -139,7 +139,7 @@ def test_who_goes_on_must_not_draw_with_the_numbers_that_wrote_the_rest() -> Non
 def test_wilsons_interval_covers_v() -> None:
     """Over many profiles of R rollouts the 95% intervals hold V about as often as they say."""
     solution, law = longest("same", "word"), law_of("same", RULES["word"])
-    rollouts, profiles, held, all_ = 32, 40, 0, 0
+    rollouts, profiles, held, all_ = 32, 25, 0, 0
     for units in range(solution.units + 1):
         truth = exact(law, solution, units, "junior")
         jobs = solution.jobs("junior", units, f"junior@{units}", {r: r for r in range(rollouts * profiles)})
@@ -148,7 +148,7 @@ def test_wilsons_interval_covers_v() -> None:
             low, high = wilson(int(lot.sum()), rollouts)
             held += low <= truth <= high
             all_ += 1
-    assert 0.90 <= held / all_ <= 1
+    assert held / all_ >= 0.95 - 3 * (0.95 * 0.05 / all_) ** 0.5
 
 
 def test_without_a_fall_few_solutions_break() -> None:

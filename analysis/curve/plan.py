@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from agents.vocabulary import Vocabulary
 from analysis.continuations import Solution
@@ -39,6 +40,10 @@ class CurvePlan:
     given: Sequence[Episode] = ()
     vocabularies: Mapping[str, Vocabulary] | None = None
 
+    @cached_property
+    def _solutions(self) -> frozenset[str]:
+        return frozenset(self._id(case, self.condition) for case in self.cases)
+
     def condition_at(self, fraction: float) -> str:
         """The condition of the episodes at a fraction."""
         if fraction == 1:
@@ -55,7 +60,7 @@ class CurvePlan:
         return iter(seen)
 
     def keeps(self, identity: str) -> bool:
-        return identity.endswith(f":{self.condition}") if self.condition != "team" else "@" not in identity
+        return identity in self._solutions
 
     def jobs(self, done: Callable[[str], bool], stored: Callable[[str], Episode | None]) -> Iterator[Job | None]:
         waiting: dict[str, tuple[Case, list[float]]] = {}

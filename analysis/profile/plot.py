@@ -12,7 +12,7 @@ from agents.plain import visible
 from analysis.profile.kinds import KINDS
 from analysis.profile.layout import Word, laid_out, position_of
 from analysis.profile.summary import Read, Result
-from analysis.style import COLOURS, MARKERS, STYLES, save
+from analysis.style import COLOURS, MARKERS, STYLES, fonts, save
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -51,7 +51,9 @@ def draw_solution(one: Read, writer: str, out: Path) -> None:
     at = height - 0.2
     for number, line in enumerate([*heads, *asked]):
         style: dict[str, Any] = {"fontsize": 9} if number < len(heads) else {"fontsize": 8, "color": "0.35"}
-        figure.text(0.12 / width, at / height, line, va="center", parse_math=False, **style)
+        figure.text(
+            0.12 / width, at / height, line, va="center", family=fonts("DejaVu Sans"), parse_math=False, **style
+        )
         at -= 0.16 if number < len(heads) else 0.15
     panels = []
     for row in range(rows):
@@ -87,7 +89,7 @@ def _text(axes: Axes, word: Word, **style: Any) -> None:
         -0.16,
         word.text,
         transform=below,
-        family="DejaVu Sans Mono",
+        family=fonts("DejaVu Sans Mono"),
         fontsize=_POINTS,
         va="center",
         parse_math=False,
