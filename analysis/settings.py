@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agents.registry import AgentConfig, table_of
+from agents.contract import AgentError
+from agents.registry import AgentConfig, defined_agents, table_of
 from arena.command import fail, new_folder
-from arena.config import RunConfig, resolved
+from arena.config import RunConfig, agent_tables, resolved
+from arena.episode import Episode
 
 UNITS = ("token", "word", "sentence", "line", "paragraph")
 """Units at which a solution can be cut."""
@@ -74,15 +76,25 @@ def ready(config: Any, run: RunConfig, stem: str) -> Path | None:
     return folder
 
 
-def config_of(run: Path) -> dict[str, Any]:
-    """The configuration of any command's run; empty where there is none. Raises UserError."""
+def inherit(config: Any, run: Path, given: Sequence[Episode], flag: str) -> None:
+    """Takes from the run of the solutions what is not said: its agents' tables, its task, their length.
+
+    Raises UserError, naming ``flag``.
+    """
     from arena.lines import StoreError
     from arena.store import read_config
 
     try:
-        return read_config(run) if (run / "config.toml").is_file() else {}
+        ran = read_config(run) if (run / "config.toml").is_file() else {}
+        config.agents = {**defined_agents([], agent_tables(ran.get("agents", {}))), **config.agents}
     except StoreError as error:
-        fail(str(error))
+        fail(f"{flag} {error}")
+    except AgentError as error:
+        fail(f"{flag} {run}: its config.toml: {error}")
+    config.task = config.task or str(ran.get("task", ""))
+    if not config.task:
+        fail(f"--task: {run} does not say of which task its problems are; give it")
+    config.limit = config.limit or max(episode.limit for episode in given)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:

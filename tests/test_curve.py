@@ -125,6 +125,16 @@ def test_given_solutions_are_cut_also_a_persons_whom_nobody_can_ask_again(
     assert list(solo.values()) == [e["text"] for e in plain(here / "junior")]
 
 
+def test_who_goes_on_from_a_run_is_as_it_was_there(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    agents = [*ANN, "--agent=bob=script: #### 12 {end}"]
+    assert run(["--pair=ann:bob", *agents, "--handoff=word:alternate", "--episodes=2", "--show=0", "--out=run"]) == 0
+    assert cli(["--from=run", "--pair=ann:bob", "--fractions=0.5,1", "--out=curve"]) == 0
+    assert {e["text"].rpartition(" ####")[1:] for e in plain(here / "curve")} >= {(" ####", " 12")}
+    capsys.readouterr()
+    assert cli(["--from=run/episodes.jsonl", "--pair=ann:bob", "--out=new"]) == 2
+    assert "--task: run/episodes.jsonl does not say" in only_line(capsys.readouterr().err)
+
+
 def test_samples_go_together(here: Path) -> None:
     """Several solutions of a problem: intervals are of problems, as everywhere."""
     flags = ["--pair=ann:bob", *ANN, "--agent=bob=script: #### 12 {end}", "--fractions=0.5,1"]

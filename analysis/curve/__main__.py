@@ -39,7 +39,8 @@ class CurveConfig:
     agent: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
     """NAME=ADDRESS defines an agent, as for arena.run (repeatable)."""
     solutions: Annotated[Path | None, tyro.conf.arg(name="from")] = None
-    """A run whose solutions are cut, instead of playing some; their authors need not be here."""
+    """A run whose solutions are cut, instead of playing some; their authors need not be here, and who goes on is as it
+    was there, unless --agent says otherwise."""
     condition: str = ""
     """With --from: the condition of the solutions, as solo:senior; needed where the run has several."""
     task: str = ""
@@ -99,8 +100,7 @@ def main(config: CurveConfig) -> int:
     if len(names) != 2:
         fail(f"--pair {config.pair}: give two names, who writes the solutions and who goes on, as in senior:junior")
     given = _given(config) if config.solutions else []
-    config.task = config.task or "arithmetic"
-    config.limit = config.limit or max((episode.limit for episode in given), default=256)
+    config.task, config.limit = config.task or "arithmetic", config.limit or 256
     playing = names[1:] if config.solutions else names
     run = settled(config, playing, episodes=config.episodes, samples=config.samples, split=config.split)
     others = [read_curve(folder) for folder in config.beside]
@@ -131,16 +131,16 @@ def read_fractions(text: str) -> list[float]:
 
 
 def _given(config: CurveConfig) -> list[Episode]:
-    """The solutions of ``--from``; the task of their run becomes this curve's, unless another is given."""
+    """The solutions of ``--from``; what is not said is as in their run."""
     from analysis.continuations import stored_solutions
-    from analysis.settings import config_of
+    from analysis.settings import inherit
 
     assert config.solutions is not None
     count = config.episodes // max(1, config.samples) * config.samples
     found = list(islice(stored_solutions(config.solutions, config.condition, "--from"), count))
     if not found:
         fail(f"--from {config.solutions}: there is no solution that could be cut; name another run")
-    config.task = config.task or str(config_of(config.solutions).get("task", ""))
+    inherit(config, config.solutions, found, "--from")
     config.condition = found[0].condition
     return found
 

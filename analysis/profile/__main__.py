@@ -91,7 +91,7 @@ def main(config: ProfileConfig) -> int:
     """Plays what the profile owes and reports it; returns the exit code. Raises UserError."""
     from analysis.playing import carry_out
     from analysis.profile.summary import read_result
-    from analysis.settings import check_unit, ready, saved_fields, settled
+    from analysis.settings import check_unit, inherit, ready, saved_fields, settled
     from arena.run import load_agents, task_of
 
     if config.run is None:
@@ -104,7 +104,7 @@ def main(config: ProfileConfig) -> int:
         if getattr(config, flag) < 0:
             fail(f"--{flag} must be 0 or more, not {getattr(config, flag)}")
     given = _solutions(config)
-    _settle(config, given)
+    inherit(config, config.run, given, "RUN")
     run = settled(config, (config.writer,))
     if config.rollouts > 1 and run.agents[config.writer].temperature == 0:
         fail(
@@ -145,25 +145,6 @@ def _solutions(config: ProfileConfig) -> list[Episode]:
         if other != episode.id:
             fail(f"--only {episode.id}: is of the same problem and sample as {other}; give it a folder of its own")
     return found
-
-
-def _settle(config: ProfileConfig, given: Sequence[Episode]) -> None:
-    """Takes from the solutions' run what is not said: its agents' tables, its task, its length. Raises UserError."""
-    from agents.contract import AgentError
-    from agents.registry import defined_agents
-    from analysis.settings import config_of
-    from arena.config import agent_tables
-
-    assert config.run is not None
-    ran = config_of(config.run)
-    try:
-        config.agents = {**defined_agents([], agent_tables(ran.get("agents", {}))), **config.agents}
-    except AgentError as error:
-        fail(f"RUN {config.run}: its config.toml: {error}")
-    config.task = config.task or str(ran.get("task", ""))
-    if not config.task:
-        fail(f"--task: {config.run} does not say which task its problems are of; give it")
-    config.limit = config.limit or max(episode.limit for episode in given)
 
 
 def _plan(config: ProfileConfig, task: Task, given: list[Episode], agents: Mapping[str, Agent]) -> ProfilePlan:
