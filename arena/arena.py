@@ -49,7 +49,7 @@ class Arena:
         self.task = load_task(task) if isinstance(task, str) else task
         policy = handoff if isinstance(handoff, Policy) else parse(handoff) if handoff else default_policy(len(agents))
         self.policy = policy.check(self.names)
-        self.engine = _engine(engine, self.agents, seed, limit, batch_size) if isinstance(engine, str) else engine
+        self.engine = make_engine(engine, self.agents, seed, limit, batch_size) if isinstance(engine, str) else engine
         self._grader = Grader()
 
     def episodes(self, count: int, *, split: Split = "test", samples: int = 1) -> Iterator[Episode]:
@@ -95,7 +95,8 @@ def _agent(name: str, given: Agent | AgentConfig | str) -> Agent:
     return make_agent(resolve(name, {name: given})) if isinstance(given, AgentConfig) else given
 
 
-def _engine(kind: str, agents: Mapping[str, Agent], seed: int, limit: int, batch_size: int) -> Engine:
+def make_engine(kind: str, agents: Mapping[str, Agent], seed: int, limit: int, batch_size: int) -> Engine:
+    """The engine that plays these agents: torch (without a model among them: the turn loop alone) or reference."""
     if kind == "reference":
         return ReferenceEngine(agents, seed=seed, limit=limit)
     if kind != "torch":

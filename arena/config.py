@@ -5,7 +5,7 @@ from __future__ import annotations
 import tomllib
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
 
 import tyro
 
@@ -16,6 +16,16 @@ from arena.policy import Once, PolicyError, default_policy, parse
 
 Splits = Literal["train", "held-out", "test"]
 Engines = Literal["torch", "reference"]
+
+
+class Tables(Protocol):
+    """What the configurations of commands have in common: each is a dataclass with these."""
+
+    agents: dict[str, AgentConfig]
+    config: Path | None
+
+
+C = TypeVar("C", bound=Tables)
 
 
 @dataclass
@@ -107,14 +117,22 @@ NOT_SAVED = (
 
 def load_defaults(path: Path) -> RunConfig:
     """Reads ``--config``. Raises UserError naming the file, the field and the fix."""
+    return with_file(RunConfig(), path)
+
+
+_PATHS = ("out", "run", "solutions")
+_CHOICES = {"split": get_args(Splits), "engine": get_args(Engines)}
+
+
+def with_file(config: C, path: Path) -> C:
+    """A command's configuration with the fields of a TOML file and its tables [agents.NAME]. Raises UserError."""
     try:
         given = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         fail(f"--config {path}: {error.strerror}")
     except ValueError as error:
         fail(f"--config {path}: not TOML: {error}")
-    known = {f.name for f in fields(RunConfig)}
-    config = RunConfig()
+    known = vars(config).keys()
     for name, value in given.items():
         name = name.replace("-", "_")
         if name not in known or name == "config":
@@ -125,15 +143,14 @@ def load_defaults(path: Path) -> RunConfig:
             except AgentError as error:
                 fail(f"--config {path}: {error}")
             continue
-        default = getattr(RunConfig(), name)
-        wanted = {"out": str, "temperature": float, "agent": list, "only": list}.get(name, type(default))
+        default = getattr(config, name)
+        wanted = str if name in _PATHS else float if name == "temperature" else type(default)
         value = _of_type(wanted, value, f"--config {path}: {name}")
         if wanted is list and not all(isinstance(item, str) for item in value):
             fail(f"--config {path}: {name} must be a list of texts, not {value!r}")
-        for choice, kinds in (("split", get_args(Splits)), ("engine", get_args(Engines))):
-            if name == choice and value not in kinds:
-                fail(f"--config {path}: {choice} must be one of {', '.join(kinds)}, not {value!r}")
-        setattr(config, name, Path(value) if name == "out" else value)
+        if name in _CHOICES and value not in _CHOICES[name]:
+            fail(f"--config {path}: {name} must be one of {', '.join(_CHOICES[name])}, not {value!r}")
+        setattr(config, name, Path(value) if name in _PATHS else value)
     config.config = path
     return config
 

@@ -61,7 +61,7 @@ class Episode:
     text: str
     spans: list[SpanRecord]
     authors: list[str]
-    """Names of the agents that sat down, in the order of the pair."""
+    """Names of the agents that sat down, in the order of the pair; then of those that only wrote in the prefix."""
     policy: str
     seed: int
     ended: str

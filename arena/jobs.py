@@ -32,6 +32,12 @@ class Job:
     prefix: tuple[Span, ...] = ()
     parent_id: str | None = None
     prefix_units: int | None = None
+    absent: tuple[str, ...] = ()
+    """Who wrote in the prefix and does not sit down: a person who has left, a model that need not be loaded. Who writes
+    is then said by name (solo=NAME)."""
+    draws: int | None = None
+    """Key of the episode's draws, where they must not be those of its problem and sample; its coins are always these.
+    """
 
     @property
     def id(self) -> str:
@@ -45,7 +51,7 @@ class Job:
         """
         if isinstance(self.policy.schedule, Once):
             return Chance(seed, stable_key("once", self.problem.id, self.sample))
-        return Chance(seed, episode_key(self.problem.id, self.sample))
+        return Chance(seed, episode_key(self.problem.id, self.sample), self.draws)
 
 
 class Engine(Protocol):
@@ -71,7 +77,7 @@ def episode_of(
         question=job.problem.question,
         text=text,
         spans=records,
-        authors=list(job.names),
+        authors=[*job.names, *job.absent],
         policy=str(job.policy),
         seed=seed,
         ended=played.ended,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from agents.vocabulary import Vocabulary
 from arena.command import fail
-from arena.config import RunConfig
+from arena.config import RunConfig, Splits
 from arena.episode import Episode, count_units, cut, episode_id, spans_of
 from arena.jobs import Job
 from arena.lines import StoreError, read_episodes
@@ -167,17 +167,18 @@ def _cases(config: RunConfig, task: Task) -> Iterator[tuple[Problem, int, Episod
 
 
 def _problems(config: RunConfig, task: Task) -> Sequence[Problem]:
-    """The problems of the split; there are enough of them."""
+    return problems_for(task, config.split, config.episodes // config.samples, config.samples, config.task)
+
+
+def problems_for(task: Task, split: Splits, count: int, samples: int, address: str) -> Sequence[Problem]:
+    """The problems of the split; there are ``count`` at least, for so many samples each. Raises UserError."""
     try:
-        problems = task.problems(config.split)
+        problems = task.problems(split)
     except TaskError as error:
-        fail(f"--split {config.split}: {error}")
-    if config.episodes // config.samples > len(problems):
-        most = len(problems) * config.samples
-        fail(
-            f"--episodes {config.episodes}: {config.task} has {len(problems)} {config.split} problems; "
-            f"ask for {most} at most"
-        )
+        fail(f"--split {split}: {error}")
+    if count > len(problems):
+        most = len(problems) * samples
+        fail(f"--episodes {count * samples}: {address} has {len(problems)} {split} problems; ask for {most} at most")
     return problems
 
 

@@ -166,7 +166,8 @@ def _authors(episode: Episode, policy: Policy) -> Iterator[str]:
         prefix = number < (episode.prefix_spans or 0)
         known = reader.unit
         units = reader.units(steps)
-        if number and units and units[0] == known:
+        # Within a prefix the pen changed hands by the policy of its parent, perhaps at other units.
+        if number and not prefix and units and units[0] == known:
             yield f"span {number}: {span.author} takes over where no {policy.unit} opens"
         for token, unit in enumerate(() if prefix else units):
             if unit == known and token:

@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -54,7 +54,7 @@ def main(given: RunConfig) -> int:
 
     config = resolved(given)
     check_prefix(config)
-    task = _task(config)
+    task = task_of(config.task)
     check_plan(config, task)
     if config.dry_run:
         import tomli_w
@@ -71,48 +71,66 @@ def main(given: RunConfig) -> int:
 
 def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Path) -> int:
     """Plays what the run owes and sums it up. Whatever goes wrong, what was written is kept."""
-    from arena.episode import EpisodeError
-    from arena.grading import Grader, GraderError
-    from arena.lines import StoreError
+    from arena.grading import Grader
     from arena.plan import size
-    from arena.policy import PolicyError
     from arena.store import Run
 
     stored = 0
 
     def kept() -> str:
-        return "; what was written is kept, --resume goes on with it" if stored else ""
+        return f"{stored} of {size(config)} episodes are stored" if stored else ""
+
+    with (
+        one_line_errors(folder, config.limit, kept),
+        Run(folder, saved(config), resume=config.resume) as run,
+        Grader() as grader,
+    ):
+        stored = len(run.ids)
+        try:
+            with patient_interrupt() as asked:
+                for episode in _with_progress(episodes_of(config, task, agents, run, grader), config, run):
+                    run.append(episode)
+                    stored = len(run.ids)
+                    if asked():
+                        raise KeyboardInterrupt
+            return _sum_up(config, task, run)
+        except KeyboardInterrupt:
+            _say_how_to_go_on(folder, len(run.ids))
+            return INTERRUPTED
+
+
+@contextmanager
+def one_line_errors(folder: Path, limit: int, kept: Callable[[], str]) -> Iterator[None]:
+    """What can go wrong while episodes are played and stored, as a UserError; a defect keeps its traceback.
+
+    ``kept`` says how much is stored, or nothing.
+    """
+    from arena.episode import EpisodeError
+    from arena.grading import GraderError
+    from arena.lines import StoreError
+    from arena.policy import PolicyError
+
+    def more() -> str:
+        return "; what was written is kept, --resume goes on with it" if kept() else ""
 
     try:
-        with Run(folder, saved(config), resume=config.resume) as run, Grader() as grader:
-            stored = len(run.ids)
-            try:
-                with patient_interrupt() as asked:
-                    for episode in _with_progress(episodes_of(config, task, agents, run, grader), config, run):
-                        run.append(episode)
-                        stored = len(run.ids)
-                        if asked():
-                            raise KeyboardInterrupt
-                return _sum_up(config, task, run)
-            except KeyboardInterrupt:
-                _say_how_to_go_on(folder, len(run.ids))
-                return INTERRUPTED
+        yield
     except StoreError as error:
         fail(str(error))
     except (AgentError, GraderError) as error:
-        fail(f"{error}{kept()}")
+        fail(f"{error}{more()}")
     except EpisodeError as error:
-        fail(f"{error}: the engine made what cannot be proven, please report it{kept()}")
+        fail(f"{error}: the engine made what cannot be proven, please report it{more()}")
     except PolicyError as error:
-        fail(f"--handoff: {error}{kept()}")
+        fail(f"--handoff: {error}{more()}")
     except OSError as error:
-        fail(f"{_named(error, folder)}{kept()}")
+        fail(f"{_named(error, folder)}{more()}")
     except Exception as error:
         if out_of_memory(error):
-            fail(f"--limit {config.limit}: out of memory; give that or --batch-size a smaller number{kept()}")
+            fail(f"--limit {limit}: out of memory; give that or --batch-size a smaller number{more()}")
         # Else it is a defect, perhaps of somebody's own agent: its traceback follows.
-        if stored and not isinstance(error, UserError):
-            say(f"{stored} of {size(config)} episodes are stored{kept()}", sys.stderr)
+        if kept() and not isinstance(error, UserError):
+            say(f"{kept()}{more()}", sys.stderr)
         raise
 
 
@@ -128,7 +146,7 @@ def episodes_of(
     from arena.plan import plan, waited_for
 
     vocabularies = {a.vocabulary.digest: a.vocabulary for a in agents.values() if hasattr(a, "vocabulary")}
-    _same_models(agents, run)
+    same_models(agents, run)
     parents = waited_for(config, run)
     answers: dict[str, str] = {}
     """Of the episodes that are being played."""
@@ -147,10 +165,10 @@ def episodes_of(
 
     # Local models write the next episodes while these are graded; people see their grade at once.
     ahead = _AHEAD if len(vocabularies) and all(hasattr(agent, "vocabulary") for agent in agents.values()) else 0
-    yield from _with_grades(played(), task, grader, ahead)
+    yield from with_grades(played(), task, grader, ahead)
 
 
-def _with_grades(episodes: Iterator[tuple[Episode, str]], task: Task, grader: Grader, ahead: int) -> Iterator[Episode]:
+def with_grades(episodes: Iterator[tuple[Episode, str]], task: Task, grader: Grader, ahead: int) -> Iterator[Episode]:
     """Grades (episode, expected answer)s in the order in which they come, at most ``ahead`` of them behind."""
     from collections import deque
     from concurrent.futures import Future, ThreadPoolExecutor
@@ -175,28 +193,20 @@ def _with_grades(episodes: Iterator[tuple[Episode, str]], task: Task, grader: Gr
 
 
 def _engine(config: RunConfig, agents: Mapping[str, Agent]) -> Engine:
-    from arena.engines import ReferenceEngine
-
-    if config.engine == "reference":
-        return ReferenceEngine(agents, seed=config.seed, limit=config.limit)
+    from arena.arena import make_engine
     from arena.plan import size
 
     # Memory is taken for as many as may be played at once.
-    rows = min(config.batch_size, size(config))
-    if not any(hasattr(agent, "vocabulary") for agent in agents.values()):  # no models: no need for torch
-        from arena.turns import TurnLoop
-
-        return TurnLoop(agents, seed=config.seed, limit=config.limit, at_once=rows)
-    from arena.torch_engine.engine import TorchEngine
-
-    return TorchEngine(agents, seed=config.seed, limit=config.limit, batch_size=rows)
+    return make_engine(config.engine, agents, config.seed, config.limit, min(config.batch_size, size(config)))
 
 
-def _same_models(agents: Mapping[str, Agent], run: Run) -> None:
+def same_models(agents: Mapping[str, Agent], run: Run) -> None:
     """Raises UserError if a run that is gone on with was begun by other weights under the same address."""
     known: set[str] = set()
     for episode in run.episodes() if run.ids else ():
         for name, view in episode.views.items():
+            if name not in agents:  # it wrote what others only begin with
+                continue
             if "weights" in view and name not in known and view["weights"] != getattr(agents[name], "weights", ""):
                 fail(
                     f"--resume: the weights of {name!r} are not those that the run was begun with; choose another --out"
@@ -243,17 +253,18 @@ def settle_threads(agents: Mapping[str, Agent]) -> None:
         torch.set_num_threads(1)
 
 
-def _task(config: RunConfig) -> Task:
+def task_of(address: str) -> Task:
+    """The task at an address. Raises UserError."""
     from arena.tasks import TaskError, load_task
 
     try:
-        return load_task(config.task)
+        return load_task(address)
     except TaskError as error:
-        fail(f"--task {config.task}: {error}")
+        fail(f"--task {address}: {error}")
 
 
 @contextmanager
-def _bar(total: int, done: int) -> Iterator[tuple[Any, Any]]:
+def progress_bar(total: int, done: int) -> Iterator[tuple[Any, Any]]:
     """A progress bar on standard error: (what it is drawn on, what moves it one on)."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -266,7 +277,7 @@ def _bar(total: int, done: int) -> Iterator[tuple[Any, Any]]:
 
 
 @contextmanager
-def _lines(total: int, done: int) -> Iterator[tuple[Any, Any]]:
+def progress_lines(total: int, done: int) -> Iterator[tuple[Any, Any]]:
     """The same as a line on standard error every ten seconds."""
     last = time.monotonic()
 
@@ -288,7 +299,11 @@ def _with_progress(episodes: Iterator[Episode], config: RunConfig, run: Run) -> 
     out, err = Screen(), Screen(stderr=True)
     shown = config.show if config.json else 0
     # A person reads the same terminal: nothing moves on it but what is said.
-    bar = _bar if err.is_terminal and "human" not in {a.address for a in config.agents.values()} else _lines
+    bar = (
+        progress_bar
+        if err.is_terminal and "human" not in {a.address for a in config.agents.values()}
+        else progress_lines
+    )
     with bar(size(config), len(run.ids)) as (above, advance):
         for episode in episodes:
             yield episode

@@ -7,7 +7,7 @@ begins with, and the run's configuration.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -140,11 +140,14 @@ def checked(path: Path, config: Mapping[str, Any] | None = None) -> Iterator[Che
 def unlike_its_run(episode: Episode, config: Mapping[str, Any]) -> list[str]:
     """What of an episode is not as its run's configuration says, in words.
 
-    Training has its limit among the rollouts, and several pairs and policies in one run.
+    Training has its limit among the rollouts, and several pairs and policies in one run; what other commands store is
+    proven by itself alone.
     """
-    played = "limit" in config
-    wanted: dict[str, Any] = {"seed": config.get("seed")}
-    wanted["limit"] = config["limit"] if played else config.get("rollouts", {}).get("limit")
+    played = _played(config)
+    wanted: dict[str, Any] = {}
+    if played or "rollouts" in config:
+        wanted["seed"] = config.get("seed")
+        wanted["limit"] = config.get("limit") if played else config["rollouts"].get("limit")
     if played and episode.condition == "team":
         wanted |= {"policy": config.get("handoff"), "authors": str(config.get("pair")).split(":")}
     given = {name: getattr(episode, name) for name in wanted}
@@ -155,12 +158,19 @@ def unlike_its_run(episode: Episode, config: Mapping[str, Any]) -> list[str]:
     ]
 
 
+def _played(config: Mapping[str, Any]) -> bool:
+    """Whether a configuration is one of `arena.run`."""
+    from arena.config import RunConfig
+
+    return config.keys() <= {one.name for one in fields(RunConfig)}
+
+
 def _whole(folder: Path | None, config: Mapping[str, Any] | None, count: int) -> bool:
     """Says how many episodes are owed; False where none is there, or where a finished run has too few."""
     if not count:
         print("there is nothing to prove")
         return False
-    if folder is None or config is None or "limit" not in config:  # training does not say how many there will be
+    if folder is None or config is None or not _played(config):  # others do not say how many there will be
         return True
     from arena.config import load_defaults
     from arena.plan import size
