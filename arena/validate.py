@@ -143,11 +143,10 @@ def unlike_its_run(episode: Episode, config: Mapping[str, Any]) -> list[str]:
     Training has its limit among the rollouts, and several pairs and policies in one run; what other commands store is
     proven by itself alone.
     """
-    played = _played(config)
+    played, rollouts = _played(config), config.get("rollouts")
     wanted: dict[str, Any] = {}
-    if played or "rollouts" in config:
-        wanted["seed"] = config.get("seed")
-        wanted["limit"] = config.get("limit") if played else config["rollouts"].get("limit")
+    if played or isinstance(rollouts, Mapping):
+        wanted = {"seed": config.get("seed"), "limit": (config if played else rollouts or {}).get("limit")}
     if played and episode.condition == "team":
         wanted |= {"policy": config.get("handoff"), "authors": str(config.get("pair")).split(":")}
     given = {name: getattr(episode, name) for name in wanted}
