@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 SEED_FOLDER = re.compile(r"seed[-_]?\d+$")
+ANALYSES = ("curve.json", "profile.json", "crossplay.json")
+"""What is in the folders of other commands of analysis: what was played for them is no arm."""
 FREE = ("seed", "episodes", "recipe", "control")
 """Fields in which runs of one arm may differ: the seed, how long they went on, and what their settings were called."""
 
@@ -79,10 +81,17 @@ class Arm:
         return str(self.config.get("pair", "")).split(",")[0].split(":")[0]
 
 
+def analyses(path: Path) -> list[Path]:
+    """The folders at or under a path that another command of analysis has made, in order."""
+    return sorted({found.parent for name in ANALYSES for found in (*path.glob(name), *path.rglob(f"*/{name}"))})
+
+
 def folders(path: Path) -> list[Path]:
-    """The folders of runs at or under a path, in order. Raises UserError if there is none."""
+    """The folders of runs at or under a path, in order. Raises UserError if there is nothing to report on."""
 
     def search(folder: Path) -> Iterable[Path]:
+        if any((folder / name).is_file() for name in ANALYSES):
+            return
         if (folder / "config.toml").is_file() and (folder / "episodes.jsonl").is_file():
             yield folder
             return
@@ -92,7 +101,9 @@ def folders(path: Path) -> list[Path]:
     if not path.is_dir():
         fail(f"{path}: there is no such folder; name the folder of a run, or one that holds runs")
     found = list(search(path))
-    return found or fail(f"{path}: there is no run in it (a folder with config.toml and episodes.jsonl)")
+    if not found and not analyses(path):
+        fail(f"{path}: there is no run in it (a folder with config.toml and episodes.jsonl)")
+    return found
 
 
 def named(given: Sequence[str]) -> list[tuple[str, Path]]:
@@ -101,10 +112,9 @@ def named(given: Sequence[str]) -> list[tuple[str, Path]]:
     plain: list[Path] = []
     order: list[Path] = []
     for word in given:
-        label, sign, rest = word.partition("=")
-        found = folders(Path(rest if sign and not Path(word).exists() else word))
-        if sign and not Path(word).exists():
-            own += [(label, folder) for folder in found]
+        found = folders(place_of(word))
+        if place_of(word) != Path(word):
+            own += [(word.partition("=")[0], folder) for folder in found]
         else:
             plain += found
         order += found
@@ -113,6 +123,12 @@ def named(given: Sequence[str]) -> list[tuple[str, Path]]:
         twice = next(folder for n, folder in enumerate(order) if folder.resolve() in map(Path.resolve, order[:n]))
         fail(f"{twice}: is named twice; a run counts once")
     return [(labels[folder], folder) for folder in order]
+
+
+def place_of(word: str) -> Path:
+    """The folder that RUN or LABEL=RUN names."""
+    _, sign, rest = word.partition("=")
+    return Path(rest if sign and not Path(word).exists() else word)
 
 
 def _labels(found: Sequence[Path]) -> list[str]:

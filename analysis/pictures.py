@@ -11,14 +11,11 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
+from analysis.style import COLOURS, MARKERS, STYLES
 from arena.lines import replace_file
 
 if TYPE_CHECKING:
     import pandas as pd
-
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#999999")
-STYLES = ("-", "--", "-.", ":")
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """x and y of equal length."""
@@ -207,13 +204,13 @@ def matrix(
     figure = new_figure(1.8 + 1.35 * len(columns), 1.2 + 0.75 * len(rows))
     panel = figure.add_subplot()
     values = [[cells.get((row, column), (float("nan"),) * 3)[0] for column in columns] for row in rows]
-    shown = panel.imshow(values, cmap="cividis", vmin=0, vmax=1, aspect="auto")
+    shown = panel.imshow(values, cmap="Blues", vmin=0, vmax=1, aspect="auto")
     for y, row in enumerate(rows):
         for x, column in enumerate(columns):
             if (row, column) not in cells:
                 continue
             value, low, high = cells[row, column]
-            ink = "white" if value < 0.5 else "black"
+            ink = "white" if value > 0.6 else "black"
             panel.text(x, y - 0.12, f"{value:.3f}", ha="center", va="center", color=ink, fontsize="medium")
             panel.text(x, y + 0.22, f"[{low:.2f}, {high:.2f}]", ha="center", va="center", color=ink, fontsize="x-small")
             if (row, column) in marked:

@@ -41,7 +41,7 @@ class ReportConfig:
 
 def main(config: ReportConfig) -> None:
     """Reads, estimates, writes. Raises UserError."""
-    from analysis.arms import read_arms
+    from analysis.arms import analyses, place_of, read_arms
     from analysis.report.build import report
     from analysis.report.files import check_place, write
     from analysis.report.sections import find, frame_of
@@ -52,12 +52,13 @@ def main(config: ReportConfig) -> None:
         if getattr(config, flag) < least:
             fail(f"--{flag} must be at least {least}, not {getattr(config, flag)}")
     check_place(config.out, force=config.force)
+    made = [folder for word in config.runs for folder in analyses(place_of(word))]
     with _progress() as tell:
         arms, remarks = read_arms(config.runs, jobs=config.jobs or None, progress=tell)
     if config.against and config.against not in [arm.label for arm in arms]:
         fail(f"--against {config.against}: the arms are {', '.join(arm.label for arm in arms)}")
     given = [*config.runs, *(["--against", config.against] if config.against else []), "--out", str(config.out)]
-    document = report(arms, against=config.against, seed=config.seed, given=given, remarks=remarks)
+    document = report(arms, against=config.against, seed=config.seed, given=given, remarks=remarks, made=made)
     write(document, config.out)
     if config.json:
         reference = next((arm for arm in arms if arm.label == config.against), arms[0])

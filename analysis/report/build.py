@@ -9,6 +9,7 @@ from pathlib import Path
 
 from analysis.arms import Arm
 from analysis.report import sections
+from analysis.report.continued import continued
 from analysis.report.document import Document, Section
 from analysis.report.doubts import doubts
 from analysis.report.examples import examples
@@ -26,10 +27,12 @@ def report(
     seed: int = 0,
     given: Sequence[str] = (),
     remarks: Sequence[str] = (),
+    made: Sequence[Path] = (),
 ) -> Document:
     """The whole report. ``against`` names the arm that is held against the others; default: the first one.
 
-    ``given`` are the words of the command line, ``remarks`` what was said when the runs were read.
+    ``given`` are the words of the command line, ``remarks`` what was said when the runs were read, ``made``
+    folders of curves, profiles and cross-plays.
     """
     reference = next((arm for arm in arms if arm.label == against), arms[0])
     findings = find(arms, reference, seed=seed)
@@ -40,6 +43,7 @@ def report(
         sections.training(arms),
         sections.texts(findings),
         sections.by_difficulty(findings),
+        *continued(made),
         legibility(arms, reference, seed=seed),
         switches(arms),
         Section("Episodes, chosen by rule", examples=examples(reference)),
@@ -48,8 +52,8 @@ def report(
     ]
     title = f"{', '.join(arm.label for arm in arms)}: {reference.config.get('task', '')}"
     version = versions()["tandem-arena"]
-    made = f"Made by tandem-arena {version} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; seed of draws {seed}."
-    return Document(title, list(answer(findings)), [section for section in found if section], made)
+    footer = f"Made by tandem-arena {version} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; seed of draws {seed}."
+    return Document(title, list(answer(findings)), [section for section in found if section], footer)
 
 
 _AGAIN = (

@@ -260,31 +260,29 @@ def by_difficulty(findings: Findings) -> Section | None:
     """Accuracy by the steps that a problem needs."""
     import pandas as pd
 
-    rows, shown = [], []
+    cells: dict[tuple[str, str], dict[int, str]] = {}
+    shown = []
     for arm in findings.arms:
+        whole = pd.concat([run.episodes for run in arm.runs], ignore_index=True)
         for condition in arm.conditions:
-            whole = pd.concat([run.episodes for run in arm.runs], ignore_index=True)
             mine = whole[(whole["condition"] == condition) & whole["difficulty"].notna()]
-            cells = []
             for steps, episodes in mine.groupby("difficulty"):
                 found = MEASURES["accuracy"].estimate(episodes)
-                cells.append(f"{steps}: {said(found)}")
+                cells.setdefault((arm.label, who(condition)), {})[int(steps)] = said(found)
                 if condition == "team":
-                    shown.append(Dot(f"{steps}", arm.label, found.value, found.low, found.high))
-            if cells:
-                rows.append((arm.label, who(condition), *cells))
-    if not rows:
+                    shown.append(Dot(counted(int(steps), "step"), arm.label, found.value, found.low, found.high))
+    if not cells:
         return None
-    width = max(map(len, rows))
-    head = ("arm", "who", *[""] * (width - 2))
-    filled = tuple(row + ("-",) * (width - len(row)) for row in rows)
+    every = sorted({steps for row in cells.values() for steps in row})
+    head = ("arm", "who", *(counted(steps, "step") for steps in every))
+    filled = tuple((*names, *(row.get(steps, "-") for steps in every)) for names, row in cells.items())
     caption = "Accuracy of the team by steps, with 95% intervals over problems (all seeds together)."
     plots = (
         (dots("difficulty", "Accuracy by difficulty", caption, shown, label="accuracy", span=(-0.02, 1.02)),)
         if shown
         else ()
     )
-    note = "Steps: accuracy with its 95% interval over problems, all seeds together."
+    note = "Accuracy with its 95% interval over problems, all seeds together."
     return Section("By difficulty", grids=(Grid("difficulty-table", "", head, filled, note),), pictures=plots)
 
 

@@ -13,9 +13,10 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from statistics import mean, stdev
+from statistics import mean
 from typing import Any
 
+from analysis import statistics
 from arena.lines import read_lines
 from training.evaluate import CHOOSING
 from training.experiments.catalogue import Experiment
@@ -68,13 +69,11 @@ def curve(folder: Path, condition: str, measure: str) -> tuple[list[int], list[f
 
 
 def over_seeds(values: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and 95% interval by Student's t; nan where a single seed says nothing about others."""
-    if len(values) < 2:
+    """Mean of shares and 95% interval by t; nan where the seeds say nothing about others: one, or all alike."""
+    if len(set(values)) < 2:
         return (mean(values) if values else math.nan), math.nan, math.nan
-    from scipy import stats
-
-    half = float(stats.t.ppf(0.975, len(values) - 1)) * stdev(values) / math.sqrt(len(values))
-    return mean(values), mean(values) - half, mean(values) + half
+    found = statistics.over_seeds(dict(enumerate(values)), bounds=(0.0, 1.0))
+    return found.value, found.low, found.high
 
 
 def chosen(found: Sequence[Row], experiment: Experiment) -> str | None:
@@ -104,7 +103,7 @@ def table(found: Sequence[Row], experiment: Experiment) -> list[list[str]]:
         middle, low, high = over_seeds(values)
         where = f"{split.replace('_', '-')}, n {next(r.episodes for r in found if r.split == split)}"
         each = " ".join(f"{value:.3f}" for value in values)
-        interval = "-" if math.isnan(low) else f"[{max(0.0, low):.3f}, {min(1.0, high):.3f}]"  # they are shares
+        interval = "-" if math.isnan(low) else f"[{low:.3f}, {high:.3f}]"
         out.append([titles[arm], where, condition, measure, each, f"{middle:.3f}", interval])
     return out
 
