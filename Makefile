@@ -22,7 +22,7 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-# The simulated studies of all statistics, with known truth (docs/COVERAGE.md): about 25 minutes of one core.
+# The simulated studies of all statistics, with known truth (docs/COVERAGE.md): about 20 minutes of one core.
 coverage-sims: $(VENV)/.installed
 	$(BIN)/python -m benchmarks.coverage --markdown docs/COVERAGE.md
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 import platform
 import sys
+import textwrap
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -21,6 +22,9 @@ import numpy as np
 
 from arena.command import run_command
 from benchmarks.studies import STUDIES, Kind, Table
+
+WIDTH = 130
+"""Of a line of text on the page."""
 
 
 @dataclass
@@ -54,7 +58,7 @@ def lines(table: Table) -> Iterator[str]:
     """A table in Markdown."""
     yield f"### {table.title}"
     yield ""
-    yield table.words
+    yield textwrap.fill(table.words, WIDTH)
     yield ""
     yield "| | " + " | ".join(table.columns) + " |"
     yield "|---" * (len(table.columns) + 1) + "|"
@@ -93,9 +97,7 @@ def page(tables: list[Table], config: CoverageConfig, seconds: float) -> str:
     """docs/COVERAGE.md."""
     used = ", ".join(f"{name} {version(name)}" for name in ("numpy", "scipy", "statsmodels"))
     error = 100 * math.sqrt(0.95 * 0.05 / config.simulations)
-    head = [
-        "# Coverage",
-        "",
+    said = (
         f"`make coverage-sims`, {datetime.now(UTC):%Y-%m-%d}: {config.simulations:,} simulated studies of known truth "
         f"for each number, seed {config.seed}, Python {platform.python_version()}, {used}; {seconds / 60:.0f} minutes "
         f"of one core. Percentages; their Monte Carlo standard error is {error:.1f} at 95 or 5: a true 95 shows as "
@@ -103,10 +105,13 @@ def page(tables: list[Table], config: CoverageConfig, seconds: float) -> str:
         "(conservative: the interval is wider than it says). A test that rejects a true null in more than 6% is "
         "**bold**; fewer than 5 is conservative. Of power, the promised one is in brackets, **bold** if off by more "
         "than three points.",
-        "",
         "What the functions are and when to use them: [STATISTICS.md](STATISTICS.md). Populations are in "
         "`benchmarks/populations.py`, studies in `benchmarks/studies.py`.",
+    )
+    head = [
+        "# Coverage",
         "",
+        *(line for words in said for line in (textwrap.fill(words, WIDTH), "")),
         "## In sum",
         "",
         *failures(tables),

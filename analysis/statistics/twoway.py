@@ -6,8 +6,8 @@ the interval is about new people on new problems. Training seeds by problems is 
 The variance is Cameron, Gelbach and Miller's (2011): that of clustering by person, plus by problem, minus by both, from
 the estimate's linearisation. With few people the sum is noisy and may come out too small or negative, so the largest of
 it and its first two terms is taken (MacKinnon, Nielsen and Webb, 2024), with t on min(people, problems) - 1 degrees of
-freedom. In docs/COVERAGE.md: without that it covers less than 93% with 12 people; Owen's pigeonhole bootstrap (2007)
-more than 99%, since it counts each answer's own noise three times.
+freedom. In docs/COVERAGE.md: CGM's alone covers as little as 86%; Owen's pigeonhole bootstrap (2007) 99% and more of
+differences, since it counts each answer's own noise three times.
 """
 
 from __future__ import annotations
