@@ -166,6 +166,7 @@ def _play(cell: Cell, agents: dict[str, Agent]) -> float:
     from agents.registry import make_agent
     from arena.grading import Grader
     from arena.measures import summary_of
+    from arena.plan import order
     from arena.run import episodes_of, settle_threads
     from arena.store import Run
     from arena.tasks import load_task
@@ -174,6 +175,7 @@ def _play(cell: Cell, agents: dict[str, Agent]) -> float:
     for name, table in cell.config.agents.items():
         if name not in agents:
             agents[name] = make_agent(table)
+    task = load_task(cell.config.task)
     sitting = {name: agents[name] for name in cell.config.agents}
     settle_threads(sitting)
     with (
@@ -181,10 +183,11 @@ def _play(cell: Cell, agents: dict[str, Agent]) -> float:
         Grader() as grader,
         patient_interrupt() as asked,
     ):
-        for episode in episodes_of(cell.config, load_task(cell.config.task), sitting, run, grader):
+        for episode in episodes_of(cell.config, task, sitting, run, grader):
             run.append(episode)
             if asked():
                 raise KeyboardInterrupt
+        run.put_in_order(order(cell.config, task))
         summary = summary_of(run.episodes())
         run.finish(summary)
     return float(summary["accuracy"])

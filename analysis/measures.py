@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.statistics import Estimate, proportion, student_mean
+from analysis.statistics import Estimate, bootstrap_mean, proportion
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,12 +39,16 @@ class Measure:
         """The value of every episode that has one, as floats."""
         return self.of(episodes).astype(float).dropna()
 
-    def estimate(self, episodes: pd.DataFrame, *, level: float = 0.95) -> Estimate:
-        """The measure over episodes, problems as clusters. Raises StatisticsError if no episode has it."""
+    def estimate(self, episodes: pd.DataFrame, *, seed: int = 0) -> Estimate:
+        """The measure over episodes, problems as clusters. Raises StatisticsError if no episode has it.
+
+        ``seed`` is of the resamples, where the measure has no bounds.
+        """
         values = self.values(episodes)
         problems = episodes.loc[values.index, "problem_id"].astype(str)
-        estimate = proportion if self.share else student_mean
-        return estimate(values.to_numpy(), problems.to_numpy(), level=level, name=self.title)
+        if self.share:
+            return proportion(values.to_numpy(), problems.to_numpy(), name=self.title)
+        return bootstrap_mean(values.to_numpy(), problems.to_numpy(), seed=seed, name=self.title)
 
 
 PAPERS = "West et al. 2025 (arXiv 2510.13551); Jiao et al. 2026 (arXiv 2606.28166)"

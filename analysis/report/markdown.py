@@ -34,7 +34,7 @@ def _lines(document: Document, pictures: str) -> Iterator[str]:
         for example in section.examples:
             yield from _example(example)
         if section.code:
-            yield "".join(f"    {line}\n" for line in section.code)
+            yield "".join(f"    {visible(line)}\n" for line in section.code)
     yield plain(document.made)
 
 

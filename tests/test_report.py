@@ -1,0 +1,262 @@
+"""Runs as arms, arms compared, and the report: by hand on made runs, refusals in words, text that stays text."""
+
+from __future__ import annotations
+
+import csv
+import dataclasses
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import tomli_w
+
+from analysis import arms as arms_of
+from analysis.arms import comparison, read_arms
+from analysis.estimates import compared, measured, passed, retained
+from analysis.measures import MEASURES
+from analysis.report.__main__ import ReportConfig, main
+from arena import Arena
+from arena.command import UserError
+from arena.episode import Episode
+
+CONFIG = {
+    "pair": "senior:junior",
+    "task": "arithmetic",
+    "handoff": "word:p=0.5",
+    "limit": 64,
+    "seed": 0,
+    "split": "test",
+    "episodes": 6,
+    "agents": {"senior": {"address": "senior", "prompt": "{question}\n"}, "junior": {"address": "junior"}},
+}
+
+
+@pytest.fixture(scope="module")
+def played() -> list[Episode]:
+    with Arena({"senior": "senior", "junior": "junior"}, seed=3, limit=64) as arena:
+        return sorted(arena.episodes(6), key=lambda episode: episode.problem_id)
+
+
+def made(episode: Episode, **changes: Any) -> Episode:
+    """The episode with other fields: a record for statistics, no proof of anything."""
+    right = changes.pop("right", None)
+    grade = dict(episode.grade or {})
+    if right is not None:
+        grade |= {"verdict": "correct" if right else "wrong", "reason": "made"}
+    return dataclasses.replace(episode, **{"grade": grade, "digest": "", **changes})
+
+
+def write(folder: Path, episodes: Sequence[Episode], config: dict[str, Any] | None = None, **more: Any) -> Path:
+    folder.mkdir(parents=True)
+    (folder / "config.toml").write_text(tomli_w.dumps({**(config or CONFIG), **more}))
+    (folder / "episodes.jsonl").write_bytes(b"".join(episode.line() for episode in episodes))
+    return folder
+
+
+def alone(episode: Episode, name: str, right: bool) -> Episode:
+    return made(episode, right=right, condition=f"solo:{name}", id=f"{episode.id}:solo:{name}", authors=[name])
+
+
+def run_of(folder: Path, played: Sequence[Episode], team: str, senior: str = "111111", **more: Any) -> Path:
+    """A run whose episodes are right as the strings say: one digit a problem."""
+    episodes = [made(one, right=mark == "1") for one, mark in zip(played, team, strict=True)]
+    episodes += [alone(one, "senior", mark == "1") for one, mark in zip(played, senior, strict=True)]
+    return write(folder, episodes, **more)
+
+
+def training(folder: Path, played: Sequence[Episode], team: str, seed: int, **more: Any) -> Path:
+    config = {**CONFIG, "seed": seed, "optimiser": {"learning_rate": 0.1}, "control": "", **more}
+    write(folder, [], config)
+    for name, mark in (("validation", "000000"), ("test", team)):
+        step = 0 if name == "validation" else 2
+        run_of(folder / name, [made(one, step=step, id=f"{one.id}@{step}") for one in played], mark, config=config)
+    held_out = {"team": {"accuracy": 0.5}, "solo:senior": {"accuracy": 1.0, "jargon_rate": 0.5}}
+    lines = [{"step": step, "held_out": held_out} for step in range(3)]
+    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    (folder / "summary.json").write_text("{}")
+    return folder
+
+
+def test_runs_that_differ_in_the_seed_are_one_arm(tmp_path: Path, played: list[Episode]) -> None:
+    for arm, marks in (("tandem", ("111100", "111000")), ("alone", ("100000", "110000"))):
+        for seed, mark in enumerate(marks):
+            training(
+                tmp_path / arm / f"seed-{seed}", played, mark, seed, control="" if arm == "tandem" else "no-junior"
+            )
+    (tmp_path / "alone" / "seed-2").mkdir()
+    unfinished = training(tmp_path / "tandem" / "seed-9", played, "111111", 9)
+    (unfinished / "summary.json").unlink()
+    found, remarks = read_arms([str(tmp_path)], jobs=1)
+    assert [(arm.label, [run.seed for run in arm.runs]) for arm in found] == [("tandem", [0, 1]), ("alone", [0, 1])]
+    assert remarks == [f"{unfinished} is not finished and left out."]
+    assert found[0].conditions == ["team", "solo:senior"]
+    assert found[0].runs[0].measured_on == "test"
+    one = measured(found[0], "team", MEASURES["accuracy"])
+    assert one is not None
+    assert [round(each.value, 6) for _, each in one.each] == [0.666667, 0.5]
+    assert (one.estimate.unit, one.estimate.value) == ("seed", pytest.approx(7 / 12))
+    # Paired by seed: (4/6 - 1/6, 3/6 - 2/6).
+    apart = compared(found[0], found[1], "team", MEASURES["accuracy"])
+    assert apart.difference is not None
+    assert [value for _, value in apart.difference.each] == pytest.approx([0.5, 1 / 6])
+    kept = retained(found[0])
+    assert kept is not None
+    assert kept.estimate.value == pytest.approx(7 / 12)
+    training(tmp_path / "tandem" / "seed-3", played, "111111", 0)
+    with pytest.raises(UserError, match="have the same seed 0: they are one run, not two"):
+        read_arms([str(tmp_path / "tandem")], jobs=1)
+
+
+def test_one_run_an_arm_is_compared_by_problem(tmp_path: Path, played: list[Episode]) -> None:
+    run_of(tmp_path / "a", played, "111110")
+    run_of(tmp_path / "b", played, "111000")
+    found, _ = read_arms([str(tmp_path / "a"), str(tmp_path / "b")], jobs=1)
+    apart = compared(found[0], found[1], "team", MEASURES["accuracy"])
+    assert apart.difference is not None
+    assert apart.test is not None
+    assert apart.difference.value == pytest.approx(2 / 6)
+    assert apart.difference.unit == "problem"
+    assert apart.test.p_value == pytest.approx(0.5)  # two flips: of 4 patterns two are as far from 0
+    assert passed(found[0], "team") == []
+
+
+def test_samples_of_a_problem_give_pass_at_k(tmp_path: Path, played: list[Episode]) -> None:
+    episodes = [
+        made(one, right=number < right, sample=number, id=f"{one.problem_id}#{number}")
+        for one, right in zip(played, (0, 1, 2, 3, 4, 4), strict=True)
+        for number in range(4)
+    ]
+    write(tmp_path / "a", episodes)
+    (found,), _ = read_arms([str(tmp_path / "a")], jobs=1)
+    # pass@2 by hand: 1 - C(4 - c, 2) / 6 for c = 0, 1, 2, 3, 4, 4.
+    values = {one.measure: one.estimate.value for one in passed(found, "team")}
+    assert values == {
+        "pass@1": pytest.approx(14 / 24),
+        "pass@2": pytest.approx((0 + 0.5 + 5 / 6 + 1 + 1 + 1) / 6),
+        "pass@4": pytest.approx(5 / 6),
+    }
+
+
+def test_what_cannot_be_compared_is_refused_or_flagged(tmp_path: Path, played: list[Episode]) -> None:
+    run_of(tmp_path / "a", played, "111110")
+    run_of(tmp_path / "task", played, "111110", task="gsm8k")
+    run_of(tmp_path / "split", played, "111110", split="train")
+    run_of(tmp_path / "others", [made(one, problem_id=f"{one.problem_id}x") for one in played], "111110")
+    some = [made(one, problem_id=f"{one.problem_id}x") if n == 0 else one for n, one in enumerate(played)]
+    some = [made(one, policy="sentence:p=0.5", versions={**one.versions, "math-verify": "9"}) for one in some]
+    agents = {"senior": {"address": "senior", "prompt": "{question}\n"}, "junior": {"address": "junior", "prompt": "x"}}
+    run_of(tmp_path / "some", some, "111110", limit=32, agents=agents)
+    names = [str(tmp_path / name) for name in ("a", "task", "split", "others", "some")]
+    arms = {arm.label: arm for arm in read_arms(names, jobs=1)[0]}
+
+    def said(name: str) -> dict[str, str]:
+        return {one.why: one.kind for one in comparison(arms["a"], arms[name], "team").objections}
+
+    assert said("task") == {"different tasks: arithmetic and gsm8k": "refused"}
+    assert said("split") == {"different splits: test and train": "refused"}
+    assert said("others") == {"no problem in common: 6 and 6": "refused"}
+    version = played[0].versions["math-verify"]
+    assert said("some") == {
+        "different problems: 5 in common are compared, 2 are left out": "flagged",
+        "different policies: word:p=0.5 and sentence:p=0.5": "flagged",
+        "different maximum lengths: 64 and 32": "flagged",
+        "agent junior: prompt was None, is 'x'": "flagged",
+        f"different versions of math-verify: {version} and 9; grade both again with arena.grade": "flagged",
+    }
+    refused = compared(arms["a"], arms["task"], "team", MEASURES["accuracy"])
+    assert refused.difference is None
+    assert refused.why_not == "different tasks: arithmetic and gsm8k"
+    assert comparison(arms["a"], arms["a"], "solo:nobody").refused
+
+
+def report(out: Path, *runs: str | Path, **more: Any) -> tuple[str, str]:
+    main(ReportConfig([str(run) for run in runs], out, jobs=1, **more))
+    return out.read_text(), out.with_suffix(".md").read_text()
+
+
+def test_a_report_answers_first_and_says_what_it_cannot(tmp_path: Path, played: list[Episode], capsys: Any) -> None:
+    for arm, marks in (("tandem", ("111100", "111000")), ("alone", ("100000", "110000"))):
+        for seed, mark in enumerate(marks):
+            training(
+                tmp_path / arm / f"seed-{seed}", played, mark, seed, control="" if arm == "tandem" else "no-junior"
+            )
+    page, text = report(tmp_path / "report.html", tmp_path / "tandem", tmp_path / "alone")
+    said = capsys.readouterr().out
+    assert said.startswith("tandem: the team is right in 0.583 [")
+    assert "Against alone: accuracy of team +0.333 [" in said
+    assert said.splitlines()[0] in page.replace("&#39;", "'")
+    for words in ("What cannot be concluded", "tandem has 2 seeds", "All agents here are the embedded models"):
+        assert words in page
+        assert words in text
+    assert "http://" not in page.replace("http://www.w3.org", "")
+    assert "<script" not in page
+    folder = tmp_path / "report"
+    rows = list(csv.DictReader((folder / "accuracy-table.csv").open()))
+    assert {(row["arm"], row["measure"]) for row in rows} >= {("tandem", "accuracy"), ("alone", "retention")}
+    assert (folder / "training.png").read_bytes()[:4] == b"\x89PNG"
+    with pytest.raises(UserError, match="there is a report already; give --force"):
+        report(tmp_path / "report.html", tmp_path / "tandem")
+    report(tmp_path / "report.html", tmp_path / "tandem", force=True)
+
+
+def test_a_report_is_the_same_twice(tmp_path: Path, played: list[Episode]) -> None:
+    run_of(tmp_path / "a", played, "111110")
+    run_of(tmp_path / "b", played, "111000")
+    pages = [report(tmp_path / f"{n}.html", tmp_path / "a", tmp_path / "b")[0] for n in "xy"]
+    cut = [page[: page.index("Every run again")] for page in pages]
+    assert cut[0] == cut[1]
+
+
+def test_what_was_written_stays_text(tmp_path: Path, played: list[Episode]) -> None:
+    evil = "<script>alert(1)</script>\x1b[31m`````\u202e|*a*"
+    span = dataclasses.replace(played[0].spans[0], end=len(evil))
+    text = [made(one, text=evil, question=evil, spans=[span]) for one in played]
+    run_of(tmp_path / evil.replace("/", "_").replace("\x1b", "").replace("=", ""), text, "111110")
+    page, plain = report(tmp_path / "report.html", tmp_path)
+    assert "<script" not in page
+    assert "&lt;script&gt;alert(1)" in page
+    assert "\x1b" not in page + plain
+    assert "\u202e" not in page + plain
+    assert "``````\n" in plain  # the fence is longer than the longest run of ticks in it
+
+
+@pytest.mark.parametrize(
+    ("runs", "flags", "said"),
+    [
+        (["nowhere"], {}, "nowhere: there is no such folder"),
+        (["empty"], {}, "empty: there is no run in it"),
+        (["a", "a"], {}, "a: is named twice"),
+        (["a"], {"against": "b"}, "--against b: the arms are a"),
+        (["a"], {"out": "report.pdf"}, "--out report.pdf: name an HTML file"),
+        (["a"], {"out": "no/report.html"}, "--out no/report.html: there is no folder no"),
+        (["x=a", "x=b"], {}, "x: a and b differ in more than the seed (limit was 64, is 65)"),
+        (["none"], {}, "none has no episodes and is left out"),
+    ],
+)
+def test_mistakes_are_one_line(
+    tmp_path: Path,
+    played: list[Episode],
+    monkeypatch: pytest.MonkeyPatch,
+    runs: list[str],
+    flags: dict[str, str],
+    said: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run_of(Path("a"), played, "111110")
+    run_of(Path("b"), played, "111110", limit=65, seed=1)
+    write(Path("none"), [])
+    Path("empty").mkdir()
+    more: dict[str, Any] = {**flags}
+    out = Path(more.pop("out", "report.html"))
+    with pytest.raises(UserError) as error:
+        main(ReportConfig(runs, out, jobs=1, **more))
+    assert said in str(error.value)
+    assert not out.exists()
+
+
+def test_labels_are_the_shortest_that_tell_apart() -> None:
+    names = [Path(name) for name in ("/r/x/a/seed-0", "/r/x/a/seed-1", "/r/y/a/seed-0", "/r/y/b")]
+    assert arms_of._labels(names) == ["x/a", "x/a", "y/a", "y/b"]
+    assert arms_of._labels(names[:2]) == ["a", "a"]
