@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from analysis.frames import Frames
-from analysis.stored import Broken, Made, read_table
+from analysis.stored import Broken, Made, Table, read_table
 from arena.command import fail
 from arena.lines import StoreError
 from arena.store import differing, read_config
@@ -142,12 +142,16 @@ def _labels(found: Sequence[Path]) -> list[str]:
 
 
 def read_arms(
-    given: Sequence[str], *, jobs: int | None = None, progress: Callable[[str, float], None] | None = None
+    given: Sequence[str],
+    *,
+    jobs: int | None = None,
+    progress: Callable[[str, float], None] | None = None,
+    detectors: Sequence[str] = (),
 ) -> tuple[list[Arm], list[str]]:
     """Reads runs and puts those together that differ in nothing but the seed. Raises UserError.
 
     Also gives remarks: what was left out, and why. Trained arms that are no control come first. ``progress`` is told
-    what is read, and the share of all that is done.
+    what is read, and the share of all that is done; ``detectors`` are those of `analysis.stored.read_table`.
     """
     by_label: dict[str, list[StoredRun]] = {}
     remarks: list[str] = []
@@ -159,7 +163,7 @@ def read_arms(
                 progress(str(folder), (number + share) / len(listed))
 
         try:
-            run = _read(folder, jobs, tell)
+            run = _read(folder, partial(read_table, jobs=jobs, detectors=detectors), tell)
         except StoreError as error:
             fail(str(error))
         if run.trained and not (folder / "summary.json").is_file():
@@ -176,21 +180,21 @@ def read_arms(
     return sorted(arms, key=lambda arm: not arm.runs[0].trained or bool(arm.config.get("control"))), remarks
 
 
-def _read(folder: Path, jobs: int | None, progress: Callable[[float], None]) -> StoredRun:
+def _read(folder: Path, read: Callable[..., Table], progress: Callable[[float], None]) -> StoredRun:
     config = read_config(folder)
     if "optimiser" not in config:
-        table = read_table(folder, jobs=jobs, progress=progress)
+        table = read(folder, progress=progress)
         return StoredRun(folder, config, table.episodes, table.broken, table.made, config.get("split", ""), folder)
     before = after = None
     broken: list[Broken] = []
     if (folder / "validation" / "episodes.jsonl").is_file():
-        validation = read_table(folder / "validation", jobs=jobs, progress=lambda share: progress(share / 2))
+        validation = read(folder / "validation", progress=lambda share: progress(share / 2))
         steps, broken, made = validation.episodes["step"], list(validation.broken), validation.made
         if len(steps):
             before = validation.episodes[steps == 0].reset_index(drop=True)
             after = validation.episodes[steps == steps.max()].reset_index(drop=True)
     if (folder / "test" / "episodes.jsonl").is_file():
-        test = read_table(folder / "test", jobs=jobs, progress=lambda share: progress(0.5 + share / 2))
+        test = read(folder / "test", progress=lambda share: progress(0.5 + share / 2))
         broken += test.broken
         return StoredRun(folder, config, test.episodes, broken, test.made, "test", folder / "test", before, after)
     if after is None:

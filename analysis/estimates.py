@@ -12,14 +12,17 @@ from typing import TYPE_CHECKING
 from analysis.arms import Arm, Comparison, StoredRun, comparison
 from analysis.measures import Measure
 from analysis.statistics import (
+    Equivalence,
     Estimate,
     StatisticsError,
     Test,
     over_seeds,
     paired_difference,
+    paired_equivalence,
     pass_at_k,
     retention,
     seed_difference,
+    seed_equivalence,
     seed_test,
     sign_flip_test,
 )
@@ -51,6 +54,8 @@ class Compared:
     test: Test | None
     why_not: str = ""
     """Why there is no difference, or no test of it."""
+    equivalence: Equivalence | None = None
+    """Whether they are equal within a margin, where one was given."""
 
     @property
     def title(self) -> str:
@@ -120,10 +125,10 @@ def _together(each: list[tuple[int, Estimate]], name: str, bounds: tuple[float, 
     return over_seeds({seed: found.value for seed, found in each}, bounds=bounds, name=name)
 
 
-def compared(a: Arm, b: Arm, condition: str, measure: Measure, *, seed: int = 0) -> Compared:
+def compared(a: Arm, b: Arm, condition: str, measure: Measure, *, seed: int = 0, margin: float = 0.0) -> Compared:
     """``a`` minus ``b`` on the problems that both have, paired by training seed where both have two or more in common.
 
-    ``seed`` is of the draws of the permutation test.
+    ``seed`` is of the draws of the permutation test; a ``margin`` asks whether they are equal within it.
     """
     found = comparison(a, b, condition)
     if found.refused:
@@ -133,13 +138,13 @@ def compared(a: Arm, b: Arm, condition: str, measure: Measure, *, seed: int = 0)
     common = sorted({run.seed for run in a.runs} & {run.seed for run in b.runs})
     try:
         if len(common) > 1:
-            return _by_seed(found, measure, common)
-        return _by_problem(found, measure, seed)
+            return _by_seed(found, measure, common, margin)
+        return _by_problem(found, measure, seed, margin)
     except StatisticsError as error:
         return Compared(found, measure.name, None, None, str(error))
 
 
-def _by_seed(found: Comparison, measure: Measure, common: list[int]) -> Compared:
+def _by_seed(found: Comparison, measure: Measure, common: list[int], margin: float) -> Compared:
     values: tuple[dict[int, float], dict[int, float]] = ({}, {})
     tables = [{run.seed: of_condition(run, found.condition) for run in arm.runs} for arm in (found.a, found.b)]
     for seed in common:
@@ -147,13 +152,14 @@ def _by_seed(found: Comparison, measure: Measure, common: list[int]) -> Compared
             one[seed] = measure.estimate(episodes).value
     name = f"{measure.title}, {found.a.label} - {found.b.label}"
     difference = seed_difference(*values, bounds=measure.bounds, name=name)
+    equal = seed_equivalence(*values, margin=margin, bounds=measure.bounds, name=name) if margin else None
     try:
-        return Compared(found, measure.name, difference, seed_test(*values, name=name))
+        return Compared(found, measure.name, difference, seed_test(*values, name=name), equivalence=equal)
     except StatisticsError as error:
-        return Compared(found, measure.name, difference, None, str(error))
+        return Compared(found, measure.name, difference, None, str(error), equal)
 
 
-def _by_problem(found: Comparison, measure: Measure, seed: int) -> Compared:
+def _by_problem(found: Comparison, measure: Measure, seed: int, margin: float) -> Compared:
     import pandas as pd
 
     rows = []
@@ -166,8 +172,11 @@ def _by_problem(found: Comparison, measure: Measure, seed: int) -> Compared:
         rows += [values.to_numpy(), episodes.loc[values.index, "problem_id"].astype(str).to_numpy()]
     a, a_problems, b, b_problems = rows
     name = f"{measure.title}, {found.a.label} - {found.b.label}"
-    difference = paired_difference(a, b, a_problems, b_problems, bounds=measure.bounds, name=name)
-    return Compared(found, measure.name, difference, sign_flip_test(a, b, a_problems, b_problems, seed=seed, name=name))
+    arrays = (a, b, a_problems, b_problems)
+    difference = paired_difference(*arrays, bounds=measure.bounds, name=name)
+    equal = paired_equivalence(*arrays, margin=margin, bounds=measure.bounds, name=name) if margin else None
+    test = sign_flip_test(*arrays, seed=seed, name=name)
+    return Compared(found, measure.name, difference, test, equivalence=equal)
 
 
 def _on_common_problems(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -121,3 +121,14 @@ MEASURES = {
     )
 }
 """In the order in which reports show them."""
+
+
+def jargon_by(address: str) -> Measure:
+    """The measure of a detector by its address (`analysis.detectors`), for frames that were read with it."""
+    return Measure(
+        f"jargon {address}",
+        f"jargon {address}",
+        f"share of solutions in which {address} found something, outside a prefix; without those on which it timed out",
+        "docs/DETECTORS.md",
+        lambda episodes: episodes[f"jargon {address}"],
+    )

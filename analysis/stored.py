@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from analysis.detectors import Detector, DetectorTimeoutError, load_detector
 from arena.episode import Episode, EpisodeError
 from arena.lines import StoreError
 from arena.measures import facts
@@ -113,6 +114,20 @@ def _episode(line: bytes) -> Episode | str:
         return f"not an episode: {error}"
 
 
+def jargon_columns(detectors: Sequence[str]) -> dict[str, tuple[str, str]]:
+    """The columns that detectors (addresses) add to `columns.EPISODES`."""
+    return {f"jargon {name}": ("boolean", f"{name} found something outside a prefix") for name in detectors}
+
+
+def _has(detector: Detector, episode: Episode) -> bool | None:
+    """Whether a detector finds something outside the prefix; None where it took too long."""
+    own = episode.spans[episode.prefix_spans or 0 :]
+    try:
+        return bool(own) and bool(detector.find(episode.text, own[0].start))
+    except DetectorTimeoutError:
+        return None
+
+
 def row(episode: Episode) -> tuple[Any, ...]:
     """The episode's row of `columns.EPISODES`, in that order."""
     found, grade = facts(episode), episode.grade or {}
@@ -180,27 +195,35 @@ class _Part:
     made: Made
 
 
-def _read(path: Path, start: int, stop: int) -> _Part:
+def _read(path: Path, start: int, stop: int, detectors: Sequence[str]) -> _Part:
     from analysis.columns import EPISODES
 
+    finders = [load_detector(address) for address in detectors]
     rows, broken, made, number = [], [], Made(), 0
     for number, found in parsed(path, start, stop):
         if isinstance(found, str):
             broken.append((number, found))
             continue
         try:
-            rows.append(row(found))
+            rows.append((*row(found), *(_has(finder, found) for finder in finders)))
             made.note(found)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             broken.append((number, f"not an episode: {error}"))
-    return _Part(frame(rows, EPISODES), number, broken, made)
+    return _Part(frame(rows, EPISODES | jargon_columns(detectors)), number, broken, made)
 
 
-def read_table(run: Path, *, jobs: int | None = None, progress: Callable[[float], None] | None = None) -> Table:
+def read_table(
+    run: Path,
+    *,
+    jobs: int | None = None,
+    progress: Callable[[float], None] | None = None,
+    detectors: Sequence[str] = (),
+) -> Table:
     """All episodes of a run's folder (or file) as a frame.
 
     ``jobs`` processes read (default: as many as there are cores, one for a small file); ``progress`` is told the share
-    that is done. Raises StoreError if there is no such file.
+    that is done; ``detectors`` (addresses of `analysis.detectors`) add a column each, `jargon_columns`. Raises
+    StoreError if there is no such file, DetectorError for a detector that cannot be had.
     """
     from analysis.columns import EPISODES
 
@@ -210,22 +233,22 @@ def read_table(run: Path, *, jobs: int | None = None, progress: Callable[[float]
     parts: list[pd.DataFrame] = []
     broken: list[Broken] = []
     made, before = Made(), 0
-    for done, part in enumerate(_parts(path, ranges, jobs), start=1):
+    for done, part in enumerate(_parts(path, ranges, jobs, detectors), start=1):
         parts.append(part.rows)
         broken += [Broken(path, before + line, why) for line, why in part.broken]
         made += part.made
         before += part.lines
         if progress:
             progress(done / len(ranges))
-    return Table(settled(parts, EPISODES), broken, made)
+    return Table(settled(parts, EPISODES | jargon_columns(detectors)), broken, made)
 
 
-def _parts(path: Path, ranges: list[tuple[int, int]], jobs: int | None) -> Iterator[_Part]:
+def _parts(path: Path, ranges: list[tuple[int, int]], jobs: int | None, detectors: Sequence[str]) -> Iterator[_Part]:
     """The parts in order."""
     jobs = min(jobs or os.cpu_count() or 1, len(ranges))
     if jobs < 2:
         for start, stop in ranges:
-            yield _read(path, start, stop)
+            yield _read(path, start, stop, detectors)
         return
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
@@ -233,7 +256,7 @@ def _parts(path: Path, ranges: list[tuple[int, int]], jobs: int | None) -> Itera
     with ProcessPoolExecutor(jobs, get_context("forkserver")) as pool:
         waiting = []
         for start, stop in ranges:  # never more in hand than are being read
-            waiting.append(pool.submit(_read, path, start, stop))
+            waiting.append(pool.submit(_read, path, start, stop, detectors))
             if len(waiting) > jobs:
                 yield waiting.pop(0).result()
         while waiting:

@@ -204,6 +204,32 @@ def test_a_report_answers_first_and_says_what_it_cannot(tmp_path: Path, played: 
     report(tmp_path / "report.html", tmp_path / "tandem", force=True)
 
 
+def test_a_margin_and_other_jargons_can_be_asked_for(tmp_path: Path, played: list[Episode]) -> None:
+    run_of(tmp_path / "a", played, "111111")
+    run_of(tmp_path / "b", played, "111111")
+    found = ["pattern:#+", "python:tests.test_report:Never"]
+    page, _ = report(tmp_path / "report.html", tmp_path / "a", tmp_path / "b", margin=0.9, detector=found)
+    rows = list(csv.DictReader((tmp_path / "report" / "accuracy-table.csv").open()))
+    values = {row["measure"]: float(row["value"]) for row in rows if (row["arm"], row["condition"]) == ("a", "team")}
+    share = sum("#" in one.text for one in played) / len(played)
+    assert values["jargon pattern:#+"] == pytest.approx(share)
+    assert values["jargon python:tests.test_report:Never"] == 0
+    assert "equal within 0.9?" in page
+    assert "yes, p" in page
+    assert "--margin 0.9 --detector &#39;pattern:#+&#39;" in page
+    with pytest.raises(UserError, match="--detector pattern:\\(: "):
+        report(tmp_path / "other.html", tmp_path / "a", detector=["pattern:("])
+
+
+class Never:
+    """A jargon that nobody writes."""
+
+    name = "never"
+
+    def find(self, text: str, start: int = 0) -> list[tuple[int, int]]:
+        return []
+
+
 def test_a_report_is_the_same_twice(tmp_path: Path, played: list[Episode]) -> None:
     run_of(tmp_path / "a", played, "111110")
     run_of(tmp_path / "b", played, "111000")

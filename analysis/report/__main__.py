@@ -6,9 +6,9 @@ import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -29,8 +29,12 @@ class ReportConfig:
     """The HTML file. Beside it: the same in Markdown (.md), and a folder of that name with every table and picture."""
     against: str = ""
     """The arm that is held against all others; default: a training run that is no control, else the first."""
+    margin: float = 0.0
+    """Also ask whether arms are equal within this margin (0.02 is two points of accuracy), chosen before looking."""
+    detector: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
+    """Another jargon to count: pattern:REGEX, ngrams:FILE or python:MODULE:CALLABLE (repeatable)."""
     seed: int = 0
-    """Of the draws of permutation tests."""
+    """Of the draws of permutation tests and resamples."""
     jobs: int = 0
     """Processes that read; 0 is one a core."""
     force: bool = False
@@ -42,31 +46,47 @@ class ReportConfig:
 def main(config: ReportConfig) -> None:
     """Reads, estimates, writes. Raises UserError."""
     from analysis.arms import analyses, place_of, read_arms
+    from analysis.detectors import DetectorError, load_detector
     from analysis.report.build import report
     from analysis.report.files import check_place, write
     from analysis.report.sections import find, frame_of
 
     if not config.runs:
         fail("name at least one run, as in python -m analysis.report runs/a --out report.html")
-    for flag, least in (("jobs", 0), ("seed", 0)):
+    for flag, least in (("jobs", 0), ("seed", 0), ("margin", 0)):
         if getattr(config, flag) < least:
             fail(f"--{flag} must be at least {least}, not {getattr(config, flag)}")
     check_place(config.out, force=config.force)
+    for address in config.detector:
+        try:
+            load_detector(address)
+        except DetectorError as error:
+            fail(f"--detector {address}: {error}")
     made = [folder for word in config.runs for folder in analyses(place_of(word))]
     with _progress() as tell:
-        arms, remarks = read_arms(config.runs, jobs=config.jobs or None, progress=tell)
+        arms, remarks = read_arms(config.runs, jobs=config.jobs or None, progress=tell, detectors=config.detector)
     if config.against and config.against not in [arm.label for arm in arms]:
         fail(f"--against {config.against}: the arms are {', '.join(arm.label for arm in arms)}")
-    given = [*config.runs, *(["--against", config.against] if config.against else []), "--out", str(config.out)]
-    document = report(arms, against=config.against, seed=config.seed, given=given, remarks=remarks, made=made)
+    asked: dict[str, Any] = {"seed": config.seed, "margin": config.margin, "detectors": config.detector}
+    words = _words(config)
+    document = report(arms, against=config.against, given=words, remarks=remarks, made=made, **asked)
     write(document, config.out)
     if config.json:
         reference = next((arm for arm in arms if arm.label == config.against), arms[0])
-        say(json.dumps(frame_of(find(arms, reference, seed=config.seed)).to_dict("records"), indent=1, default=str))
+        say(json.dumps(frame_of(find(arms, reference, **asked)).to_dict("records"), indent=1, default=str))
         return
     for sentence in document.answer:
         say(visible(sentence))
     say(visible(f"written: {config.out}, {config.out.with_suffix('.md').name}, {config.out.with_suffix('').name}/"))
+
+
+def _words(config: ReportConfig) -> list[str]:
+    """The command line that gives this report again."""
+    words = [*config.runs, *(["--against", config.against] if config.against else [])]
+    words += ["--margin", str(config.margin)] if config.margin else []
+    words += [word for address in config.detector for word in ("--detector", address)]
+    words += ["--seed", str(config.seed)] if config.seed else []
+    return [*words, "--out", str(config.out)]
 
 
 @contextmanager

@@ -25,17 +25,19 @@ def report(
     *,
     against: str = "",
     seed: int = 0,
+    margin: float = 0.0,
+    detectors: Sequence[str] = (),
     given: Sequence[str] = (),
     remarks: Sequence[str] = (),
     made: Sequence[Path] = (),
 ) -> Document:
     """The whole report. ``against`` names the arm that is held against the others; default: the first one.
 
-    ``given`` are the words of the command line, ``remarks`` what was said when the runs were read, ``made``
-    folders of curves, profiles and cross-plays.
+    ``margin`` and ``detectors`` are those of `sections.find`; ``given`` are the words of the command line, ``remarks``
+    what was said when the runs were read, ``made`` folders of curves, profiles and cross-plays.
     """
     reference = next((arm for arm in arms if arm.label == against), arms[0])
-    findings = find(arms, reference, seed=seed)
+    findings = find(arms, reference, seed=seed, detectors=detectors, margin=margin)
     found = [
         sections.compared_runs(arms),
         sections.accuracy(findings),

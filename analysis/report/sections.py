@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.arms import Arm
 from analysis.estimates import Compared, Measured, compared, measured, passed, retained
-from analysis.measures import MEASURES
+from analysis.measures import MEASURES, Measure, jargon_by
 from analysis.pictures import Curve, Dot, Picture, curves, dots
 from analysis.report.document import Grid, Section
 from analysis.report.words import basis, counted, interval, number, p_value, said, signed, who
-from analysis.statistics import Family, holm
+from analysis.statistics import Equivalence, Family, holm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,17 +31,26 @@ class Findings:
     """(arm, condition, measure)."""
     compared: list[Compared]
     family: Family | None
+    measures: Mapping[str, Measure]
+    """By name, those of detectors too."""
+    margin: float = 0.0
+    """Within which arms count as equal; 0 does not ask."""
 
     def of(self, arm: Arm, condition: str, measure: str) -> Measured | None:
         return self.figures.get((arm.label, condition, measure))
 
 
-def find(arms: list[Arm], reference: Arm, *, seed: int = 0) -> Findings:
-    """Estimates all there is to report. ``seed`` is of the draws of permutation tests."""
+def find(
+    arms: list[Arm], reference: Arm, *, seed: int = 0, detectors: Sequence[str] = (), margin: float = 0.0
+) -> Findings:
+    """Estimates all there is to report. ``seed`` is of the draws of permutation tests; ``detectors`` are those that the
+    arms were read with; ``margin`` asks whether arms are equal within it.
+    """
+    measures = MEASURES | {one.name: one for one in map(jargon_by, detectors)}
     figures: dict[tuple[str, str, str], Measured] = {}
     for arm in arms:
         for condition in arm.conditions:
-            for measure in MEASURES.values():
+            for measure in measures.values():
                 if found := measured(arm, condition, measure):
                     figures[arm.label, condition, measure.name] = found
             for found in passed(arm, condition):
@@ -49,16 +58,17 @@ def find(arms: list[Arm], reference: Arm, *, seed: int = 0) -> Findings:
         if found := retained(arm):
             figures[arm.label, "team", "retention"] = found
     pairs: list[Compared] = []
+    wanted = [*PRIMARY, *(("solo", f"jargon {address}") for address in detectors)]
     for arm in arms:
         if arm is reference:
             continue
-        for kind, name in PRIMARY:
+        for kind, name in wanted:
             condition = "team" if kind == "team" else f"solo:{reference.senior}"
             if condition in reference.conditions and condition in arm.conditions:
-                pairs.append(compared(reference, arm, condition, MEASURES[name], seed=seed))
+                pairs.append(compared(reference, arm, condition, measures[name], seed=seed, margin=margin))
     tests = [one.test for one in pairs if one.test]
     family = holm(tests, f"{reference.label} against every other arm") if tests else None
-    return Findings(arms, reference, figures, pairs, family)
+    return Findings(arms, reference, figures, pairs, family, measures, margin)
 
 
 def compared_runs(arms: Sequence[Arm]) -> Section:
@@ -137,11 +147,13 @@ def differences(findings: Findings) -> Section | None:
     for one in findings.compared:
         arm, condition = one.comparison.b.label, who(one.comparison.condition)
         if one.difference is None:
-            rows.append((arm, condition, one.measure, "refused", "-", "-", one.why_not))
+            unknown = ("-",) * (2 + bool(findings.margin))
+            rows.append((arm, condition, one.measure, "refused", *unknown, one.why_not))
             continue
         p = f"{p_value(adjusted[id(one.test)])} ({p_value(one.test.p_value)} alone)" if one.test else "-"
         flags = "; ".join(o.why for o in one.comparison.objections) or one.why_not or "-"
-        rows.append((arm, condition, one.measure, signed(one.difference), basis(one.difference), p, flags))
+        equal = (_equal(one.equivalence),) if findings.margin else ()
+        rows.append((arm, condition, one.measure, signed(one.difference), basis(one.difference), p, *equal, flags))
         shown.append(
             Dot(
                 f"{arm}",
@@ -153,7 +165,8 @@ def differences(findings: Findings) -> Section | None:
             )
         )
     label = findings.reference.label
-    head = ("arm", "who", "measure", f"{label} minus arm", "interval is", "p (Holm)", "bear in mind")
+    within = (f"equal within {findings.margin:g}?",) if findings.margin else ()
+    head = ("arm", "who", "measure", f"{label} minus arm", "interval is", "p (Holm)", *within, "bear in mind")
     tests = findings.family.tests if findings.family else ()
     methods = dict.fromkeys(f"{test.method}, assuming {test.assumption}" for test in tests)
     note = (
@@ -168,6 +181,13 @@ def differences(findings: Findings) -> Section | None:
     return Section(
         f"{label} against the others", grids=(Grid("differences-table", "", head, tuple(rows), note),), pictures=plots
     )
+
+
+def _equal(found: Equivalence | None) -> str:
+    """The verdict of two one-sided tests, in words."""
+    if found is None:
+        return "-"
+    return f"{'yes' if found.equivalent else 'not shown'}, {p_value(found.p_value)}"
 
 
 def training(arms: Sequence[Arm]) -> Section | None:
@@ -241,7 +261,7 @@ def _before_after(arms: Sequence[Arm]) -> list[Grid]:
 
 def texts(findings: Findings) -> Section:
     """What the solutions are like: jargon, unreadable, cut off, length, handoffs, who wrote."""
-    names = [name for name in MEASURES if name != "accuracy"]
+    names = [name for name in findings.measures if name != "accuracy"]
     names = [
         n for n in names if n != "failed" or any(f.estimate.value for k, f in findings.figures.items() if k[2] == n)
     ]
@@ -249,10 +269,10 @@ def texts(findings: Findings) -> Section:
     for arm in findings.arms:
         for condition in arm.conditions:
             found = [findings.of(arm, condition, name) for name in names]
-            cells = (said(one.estimate, MEASURES[one.measure].share) if one else "-" for one in found)
+            cells = (said(one.estimate, findings.measures[one.measure].share) if one else "-" for one in found)
             rows.append((arm.label, who(condition), *cells))
-    head = ("arm", "who", *(MEASURES[name].title for name in names))
-    note = " ".join(f"{MEASURES[name].title}: {MEASURES[name].definition}." for name in names)
+    head = ("arm", "who", *(findings.measures[name].title for name in names))
+    note = " ".join(f"{findings.measures[name].title}: {findings.measures[name].definition}." for name in names)
     return Section("What was written", grids=(Grid("texts", "", head, tuple(rows), note),))
 
 
