@@ -9,7 +9,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from analysis.frames import Frames
+from analysis.frames import metrics_of
 from analysis.stored import Broken, Made, Table, read_table
 from arena.command import fail
 from arena.lines import StoreError
@@ -55,7 +55,7 @@ class StoredRun:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """Figures over training steps; empty for others."""
-        return Frames(self.path, self.config, self.episodes, [], self.made).metrics
+        return metrics_of(self.path)
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def read_arms(
                 _check_same(label, other, run)
             by_label[label].append(run)
     if not by_label:
-        fail(f"{given[0]}: there is nothing to report: {' '.join(remarks)}")
+        fail(f"{given[0]}: there is nothing to report: {' '.join(remarks) or 'name a run beside it'}")
     arms = [Arm(label, tuple(sorted(runs, key=lambda run: run.seed))) for label, runs in by_label.items()]
     return sorted(arms, key=lambda arm: not arm.runs[0].trained or bool(arm.config.get("control"))), remarks
 

@@ -133,61 +133,50 @@ def _needed(definitions: Sequence[str], names: Sequence[str]) -> list[str]:
 
 def play(found: Sequence[Cell]) -> None:
     """Plays what the cells owe; every agent is loaded once. Raises UserError, KeyboardInterrupt."""
-    from agents.contract import AgentError
-    from arena.grading import GraderError
-    from arena.lines import StoreError
     from arena.plan import check_plan
+    from arena.run import one_line_errors, task_of
     from arena.store import differing, read_config
-    from arena.tasks import TaskError, load_task
 
     agents: dict[str, Agent] = {}
-    owed = [cell for cell in found if cell.config]
-    for cell in owed:
-        assert cell.config
-        try:
-            check_plan(cell.config, load_task(cell.config.task))
-        except TaskError as error:
-            fail(f"--task {cell.config.task}: {error}")
+    owed = [(cell, cell.config) for cell in found if cell.config]
+    for cell, config in owed:
+        check_plan(config, task_of(config.task))
         there = (cell.folder / "config.toml").is_file()
-        if there and (unlike := list(differing(read_config(cell.folder), saved(cell.config)))):
+        if there and (unlike := list(differing(read_config(cell.folder), saved(config)))):
             fail(f"--out {cell.folder}: was made otherwise: {'; '.join(unlike[:3])}; choose another --out")
-    for number, cell in enumerate(owed, start=1):
+    for number, (cell, config) in enumerate(owed, start=1):
         if (cell.folder / "summary.json").is_file():
             continue
-        try:
-            accuracy = _play(cell, agents)
-        except (StoreError, AgentError, TaskError, GraderError) as error:
-            fail(f"{cell.senior}, {cell.column}: {error}; what was written is kept")
+        with one_line_errors(cell.folder, config.limit, lambda: ""):
+            accuracy = _play(cell.folder, config, agents)
         say(visible(f"{number} of {len(owed)}: {cell.senior}, {cell.column}: {accuracy:.3f}"), sys.stderr)
 
 
-def _play(cell: Cell, agents: dict[str, Agent]) -> float:
+def _play(folder: Path, config: RunConfig, agents: dict[str, Agent]) -> float:
     """One cell's run, gone on with if it was begun; its accuracy."""
     from agents.registry import make_agent
     from arena.grading import Grader
     from arena.measures import summary_of
     from arena.plan import order
-    from arena.run import episodes_of, settle_threads
+    from arena.run import episodes_of, settle_threads, task_of
     from arena.store import Run
-    from arena.tasks import load_task
 
-    assert cell.config
-    for name, table in cell.config.agents.items():
+    for name, table in config.agents.items():
         if name not in agents:
             agents[name] = make_agent(table)
-    task = load_task(cell.config.task)
-    sitting = {name: agents[name] for name in cell.config.agents}
+    task = task_of(config.task)
+    sitting = {name: agents[name] for name in config.agents}
     settle_threads(sitting)
     with (
-        Run(cell.folder, saved(cell.config), resume=(cell.folder / "config.toml").is_file()) as run,
+        Run(folder, saved(config), resume=(folder / "config.toml").is_file()) as run,
         Grader() as grader,
         patient_interrupt() as asked,
     ):
-        for episode in episodes_of(cell.config, task, sitting, run, grader):
+        for episode in episodes_of(config, task, sitting, run, grader):
             run.append(episode)
             if asked():
                 raise KeyboardInterrupt
-        run.put_in_order(order(cell.config, task))
+        run.put_in_order(order(config, task))
         summary = summary_of(run.episodes())
         run.finish(summary)
     return float(summary["accuracy"])

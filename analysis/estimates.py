@@ -86,7 +86,7 @@ def retained(arm: Arm) -> Measured | None:
         team, solo = of_condition(run, "team"), of_condition(run, alone)
         if not len(team) or not len(solo):
             return None
-        team, solo = _on_common_problems(team, solo)
+        team, solo = on_common_problems(team, solo)
         try:
             found = retention(
                 team["correct"].to_numpy(),
@@ -103,9 +103,8 @@ def retained(arm: Arm) -> Measured | None:
 def passed(arm: Arm, condition: str) -> list[Measured]:
     """pass@k for k = 1, 2, 4, ... up to the samples that every problem has; nothing for one sample a problem."""
     out = []
-    fewest = min(
-        int(of_condition(run, condition)["problem_id"].value_counts().loc[lambda n: n > 0].min()) for run in arm.runs
-    )
+    samples = [of_condition(run, condition)["problem_id"].astype(str).value_counts() for run in arm.runs]
+    fewest = min((int(counts.min()) for counts in samples if len(counts)), default=0)
     k = 1
     while k <= fewest and fewest > 1:
         each = []
@@ -148,7 +147,7 @@ def _by_seed(found: Comparison, measure: Measure, common: list[int], margin: flo
     values: tuple[dict[int, float], dict[int, float]] = ({}, {})
     tables = [{run.seed: of_condition(run, found.condition) for run in arm.runs} for arm in (found.a, found.b)]
     for seed in common:
-        for one, episodes in zip(values, _on_common_problems(tables[0][seed], tables[1][seed]), strict=True):
+        for one, episodes in zip(values, on_common_problems(tables[0][seed], tables[1][seed]), strict=True):
             one[seed] = measure.estimate(episodes).value
     name = f"{measure.title}, {found.a.label} - {found.b.label}"
     difference = seed_difference(*values, bounds=measure.bounds, name=name)
@@ -167,7 +166,7 @@ def _by_problem(found: Comparison, measure: Measure, seed: int, margin: float) -
         pd.concat([of_condition(run, found.condition) for run in arm.runs], ignore_index=True)
         for arm in (found.a, found.b)
     ]
-    for episodes in _on_common_problems(*whole):
+    for episodes in on_common_problems(*whole):
         values = measure.values(episodes)
         rows += [values.to_numpy(), episodes.loc[values.index, "problem_id"].astype(str).to_numpy()]
     a, a_problems, b, b_problems = rows
@@ -179,6 +178,6 @@ def _by_problem(found: Comparison, measure: Measure, seed: int, margin: float) -
     return Compared(found, measure.name, difference, test, equivalence=equal)
 
 
-def _on_common_problems(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def on_common_problems(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Episodes of problems that both have."""
     return a[a["problem_id"].isin(set(b["problem_id"]))], b[b["problem_id"].isin(set(a["problem_id"]))]

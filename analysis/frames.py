@@ -46,11 +46,7 @@ class Frames:
     @cached_property
     def metrics(self) -> pd.DataFrame:
         """A row a figure of a training run; empty for others."""
-        path, rows = self.run / "metrics.jsonl", []
-        for _, line in read_lines(path) if path.is_file() else ():
-            if isinstance(line, dict):
-                rows += list(_figures(line))
-        return settled([frame(rows, METRICS)], METRICS)
+        return metrics_of(self.run)
 
     def texts(self) -> dict[str, str]:
         """Every solution by the id of its episode."""
@@ -80,6 +76,15 @@ def load(run: Path | str, *, jobs: int = 1) -> Frames:
     table = read_table(run, jobs=jobs)
     config = read_config(run) if (run / "config.toml").is_file() else {}
     return Frames(run, config, table.episodes, table.broken, table.made)
+
+
+def metrics_of(run: Path) -> pd.DataFrame:
+    """A row a figure of a training run's folder (`columns.METRICS`); empty for others."""
+    path, rows = run / "metrics.jsonl", []
+    for _, line in read_lines(path) if path.is_file() else ():
+        if isinstance(line, dict):
+            rows += _figures(line)
+    return settled([frame(rows, METRICS)], METRICS)
 
 
 def _spans(episode: Episode) -> list[tuple[Any, ...]]:

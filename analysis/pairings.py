@@ -8,6 +8,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analysis.estimates import on_common_problems
 from analysis.frames import load
 from analysis.measures import MEASURES
 from analysis.pictures import Picture, matrix
@@ -58,7 +59,7 @@ def matrix_of(runs: Mapping[Place, Path], met: Sequence[Place], seed: int) -> Ma
     partners = [column for column in columns if column != "alone"]
     compared, tests = [], []
     for question, a, b in _questions(tables, seniors, partners, met):
-        one, other = _common(a, b)
+        one, other = on_common_problems(a, b)
         if not len(one):
             continue
         given = (one["correct"], other["correct"], one["problem_id"].astype(str), other["problem_id"].astype(str))
@@ -96,7 +97,3 @@ def _questions(
         known, strange = ([place for place in there if (place in met) is wanted] for wanted in (True, False))
         if known and strange:
             yield f"{senior}: partners met - never met", together(known), together(strange)
-
-
-def _common(a: pd.DataFrame, b: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    return a[a["problem_id"].isin(set(b["problem_id"]))], b[b["problem_id"].isin(set(a["problem_id"]))]

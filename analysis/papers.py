@@ -36,7 +36,7 @@ class PapersConfig:
 
     figure: Annotated[Literal["first", "second"], tyro.conf.Positional]
     """first: jargon and accuracy over updates; second: solo, handoff, retention, legibility, drift."""
-    runs: Annotated[list[str], tyro.conf.Positional]
+    runs: Annotated[list[str], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
     """RUN or NAME=RUN, as for analysis.report."""
     out: Path
     """Folder for the picture (.svg, .png) and its numbers (.csv)."""

@@ -4,14 +4,13 @@ for every colour a marker and a line style of its own, so that grey will do.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING, Any
 
-from analysis.style import COLOURS, MARKERS, STYLES
+from analysis.style import COLOURS, MARKERS, STYLES, rendered
 from arena.lines import replace_file
 
 if TYPE_CHECKING:
@@ -54,14 +53,8 @@ class Dot:
 
 
 def picture(name: str, title: str, caption: str, figure: Any, data: pd.DataFrame) -> Picture:
-    """A matplotlib Figure as a picture: the same bytes for the same figure."""
-    import matplotlib
-
-    svg, png = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": name}):
-        figure.savefig(svg, format="svg", metadata={"Date": None, "Creator": None})
-    figure.savefig(png, format="png", dpi=150)
-    return Picture(name, title, caption, svg.getvalue(), png.getvalue(), data)
+    """A matplotlib Figure as a picture."""
+    return Picture(name, title, caption, *rendered(figure), data)
 
 
 def new_figure(width: float, height: float) -> Any:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from arena.lines import replace_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,10 +28,18 @@ def fonts(first: str) -> list[str]:
     return [first, *(name for name in _FALLBACKS if name in there)]
 
 
-def save(figure: Figure, out: Path) -> None:
-    """Writes OUT.svg and OUT.png; the same figure gives the same bytes."""
+def rendered(figure: Figure) -> tuple[bytes, bytes]:
+    """The figure as SVG and as PNG; the same figure gives the same bytes."""
     import matplotlib
 
+    svg, png = io.BytesIO(), io.BytesIO()
     with matplotlib.rc_context({"svg.hashsalt": "tandem-arena"}):
-        figure.savefig(out.with_name(f"{out.name}.svg"), metadata={"Date": None})
-        figure.savefig(out.with_name(f"{out.name}.png"), dpi=150)
+        figure.savefig(svg, format="svg", metadata={"Date": None})
+        figure.savefig(png, format="png", dpi=150)
+    return svg.getvalue(), png.getvalue()
+
+
+def save(figure: Figure, out: Path) -> None:
+    """Writes OUT.svg and OUT.png, each whole or not at all."""
+    for kind, data in zip(("svg", "png"), rendered(figure), strict=True):
+        replace_file(out.with_name(f"{out.name}.{kind}"), data)

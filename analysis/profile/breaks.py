@@ -8,7 +8,6 @@ holds however they depend on each other.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -63,14 +62,13 @@ def break_of(steps: Sequence[Fall]) -> Fall | None:
 
 def mcnemar(fell: int, rose: int) -> float:
     """P(at least so many of the pairs that differ fell), were both directions equally likely."""
-    pairs = fell + rose
-    return math.fsum(math.comb(pairs, k) / 2**pairs for k in range(fell, pairs + 1))
+    from scipy import stats
+
+    return float(stats.binom.sf(fell - 1, fell + rose, 0.5))
 
 
 def holm(ps: Sequence[float]) -> list[float]:
     """Adjusted p-values: all that are at most a level may be rejected at it, with its family-wise error."""
-    out, highest = [0.0] * len(ps), 0.0
-    for rank, index in enumerate(sorted(range(len(ps)), key=ps.__getitem__)):
-        highest = max(highest, min(1.0, (len(ps) - rank) * ps[index]))
-        out[index] = highest
-    return out
+    from statsmodels.stats.multitest import multipletests
+
+    return [float(p) for p in multipletests(ps, method="holm")[1]] if ps else []

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
 
@@ -23,7 +23,7 @@ class ReportConfig:
     Example: python -m analysis.report runs/sanity --out report.html
     """
 
-    runs: Annotated[list[str], tyro.conf.Positional]
+    runs: Annotated[list[str], tyro.conf.Positional, tyro.conf.arg(metavar="RUN [RUN ...]")]
     """RUN or NAME=RUN: folders of runs, or folders that hold runs. Runs that differ only in the seed are one arm."""
     out: Path
     """The HTML file. Beside it: the same in Markdown (.md), and a folder of that name with every table and picture."""
@@ -67,13 +67,12 @@ def main(config: ReportConfig) -> None:
         arms, remarks = read_arms(config.runs, jobs=config.jobs or None, progress=tell, detectors=config.detector)
     if config.against and config.against not in [arm.label for arm in arms]:
         fail(f"--against {config.against}: the arms are {', '.join(arm.label for arm in arms)}")
-    asked: dict[str, Any] = {"seed": config.seed, "margin": config.margin, "detectors": config.detector}
-    words = _words(config)
-    document = report(arms, against=config.against, given=words, remarks=remarks, made=made, **asked)
+    reference = next((arm for arm in arms if arm.label == config.against), arms[0])
+    findings = find(arms, reference, seed=config.seed, detectors=config.detector, margin=config.margin)
+    document = report(findings, seed=config.seed, given=_words(config), remarks=remarks, made=made)
     write(document, config.out)
     if config.json:
-        reference = next((arm for arm in arms if arm.label == config.against), arms[0])
-        say(json.dumps(frame_of(find(arms, reference, **asked)).to_dict("records"), indent=1, default=str))
+        say(json.dumps(frame_of(findings).to_dict("records"), indent=1, default=str))
         return
     for sentence in document.answer:
         say(visible(sentence))

@@ -14,30 +14,24 @@ from analysis.report.document import Document, Section
 from analysis.report.doubts import doubts
 from analysis.report.examples import examples
 from analysis.report.models import legibility
-from analysis.report.sections import Findings, find
+from analysis.report.sections import Findings
 from analysis.report.switches import switches
 from analysis.report.words import basis, p_value, said, signed, who
 from arena.jobs import versions
 
 
 def report(
-    arms: list[Arm],
+    findings: Findings,
     *,
-    against: str = "",
     seed: int = 0,
-    margin: float = 0.0,
-    detectors: Sequence[str] = (),
     given: Sequence[str] = (),
     remarks: Sequence[str] = (),
     made: Sequence[Path] = (),
 ) -> Document:
-    """The whole report. ``against`` names the arm that is held against the others; default: the first one.
-
-    ``margin`` and ``detectors`` are those of `sections.find`; ``given`` are the words of the command line, ``remarks``
-    what was said when the runs were read, ``made`` folders of curves, profiles and cross-plays.
+    """The whole report. ``seed`` is of resamples; ``given`` are the words of the command line, ``remarks`` what was
+    said when the runs were read, ``made`` folders of curves, profiles and cross-plays.
     """
-    reference = next((arm for arm in arms if arm.label == against), arms[0])
-    findings = find(arms, reference, seed=seed, detectors=detectors, margin=margin)
+    arms, reference = findings.arms, findings.reference
     found = [
         sections.compared_runs(arms),
         sections.accuracy(findings),

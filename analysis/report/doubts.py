@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analysis.report.sections import Findings
-from analysis.report.words import counted, interval, number, who
+from analysis.report.words import counted, number, who
 
 FEW = 100
 """Fewer problems than this are said."""
@@ -48,10 +48,8 @@ def _of_comparisons(findings: Findings) -> Iterator[str]:
             yield f"{where}: not compared, because {one.why_not}."
             continue
         if one.difference.low <= 0 <= one.difference.high:
-            yield (
-                f"{where}: no difference was found, which does not make them equal: the interval allows "
-                f"{interval(one.difference)}."
-            )
+            low, high = (number(edge) for edge in (one.difference.low, one.difference.high))
+            yield f"{where}: no difference was found, which does not make them equal: {low} to {high} is possible."
     flagged = dict.fromkeys(
         f"{one.comparison.a.label} and {one.comparison.b.label}: {objection.why}."
         for one in findings.compared

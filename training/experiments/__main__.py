@@ -64,7 +64,7 @@ def main(config: ExperimentConfig) -> None:
     wanted = [arm for arm in experiment.arms if arm.name in config.arms or (config.out / arm.name).is_dir()]
     experiment = replace(experiment, arms=tuple(wanted)) if config.arms else experiment
     whole = cells(experiment, config.seeds, config.out, more)
-    if experiment.chosen_by and not all(cell.config["evaluation"]["problems"] for cell in whole):
+    if experiment.chosen_by and not all(cell.config.evaluation.problems for cell in whole):
         fail(f"--set evaluation.problems=0: {config.name} chooses by held-out problems")
     asked = [cell for cell in whole if not config.arms or cell.arm.name in config.arms]
     run_all([training_of(cell) for cell in asked], config.jobs)

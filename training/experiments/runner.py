@@ -19,7 +19,7 @@ from arena.command import UserError, fail
 from arena.lines import replace_file
 from arena.store import differing, read_config
 from arena.terminal import say
-from training.config import saved
+from training.config import TrainConfig, saved
 from training.evaluate import team_policy
 from training.experiments.catalogue import Arm, Experiment
 from training.run import configured
@@ -36,8 +36,8 @@ class Cell:
     folder: Path
     words: tuple[str, ...]
     """What `training.run` is told, without the folder."""
-    config: dict[str, Any]
-    """The same, resolved, as a run stores it."""
+    config: TrainConfig
+    """The same, resolved."""
 
     @property
     def name(self) -> str:
@@ -70,11 +70,11 @@ def cells(experiment: Experiment, seeds: int, out: Path, more: Sequence[str] = (
         for arm in experiment.arms:
             words = _words(arm, seed, experiment, more)
             try:
-                config = saved(settled(configured([*words])))
+                config = settled(configured(words))
             except UserError as error:
                 fail(f"{arm.name}: {error}")
             folder = out / arm.name / f"seed-{seed}"
-            if (folder / "config.toml").is_file() and (unlike := list(differing(read_config(folder), config))):
+            if (folder / "config.toml").is_file() and (unlike := list(differing(read_config(folder), saved(config)))):
                 fail(f"--out {folder}: was made otherwise: {'; '.join(unlike[:3])}; choose another --out")
             found.append(Cell(arm, seed, folder, tuple(words), config))
     return found
@@ -115,8 +115,8 @@ def trials_of(cell: Cell, partners: Sequence[str], episodes: int) -> Iterator[Wo
 
 def _test_of(cell: Cell, partner: str) -> dict[str, Any]:
     """What is played: the cell's own task, length and policy, on test problems, by its senior with the last weights."""
-    config = settled(configured([*cell.words]))
-    name, tables = config.senior, cell.config["agents"]
+    config, tables = cell.config, saved(cell.config)["agents"]
+    name = config.senior
     senior, last = dict(tables[name]), str(cell.folder.resolve() / "checkpoints" / "last")
     if cell.arm.trained:
         senior |= {"adapter": last} if config.lora.rank or senior.get("adapter") else {"address": f"hf:{last}"}
