@@ -12,7 +12,7 @@ import platform
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from arena.command import run_command
-from benchmarks.studies import STUDIES, Kind, Table
+from benchmarks.studies import STUDIES
+from benchmarks.studies.base import Kind, Simulations, Table
 
 WIDTH = 130
 """Of a line of text on the page."""
@@ -106,7 +107,7 @@ def page(tables: list[Table], config: CoverageConfig, seconds: float) -> str:
         "**bold**; fewer than 5 is conservative. Of power, the promised one is in brackets, **bold** if off by more "
         "than three points.",
         "What the functions are and when to use them: [STATISTICS.md](STATISTICS.md). Populations are in "
-        "`benchmarks/populations.py`, studies in `benchmarks/studies.py`.",
+        "`benchmarks/populations.py`, studies in `benchmarks/studies/`.",
     )
     head = [
         "# Coverage",
@@ -131,12 +132,11 @@ def main(config: CoverageConfig) -> None:
         fail(f"--only {sorted(unknown)[0]}: the studies are {', '.join(STUDIES)}")
     began = time.process_time()
     tables: list[Table] = []
-    chosen: dict[str, Callable[[int, np.random.SeedSequence], list[Table]]]
     chosen = {name: study for name, study in STUDIES.items() if not config.only or name in config.only}
     for name, study in chosen.items():
         # Each study has its own numbers: running one alone gives what it gives among the others.
         number = list(STUDIES).index(name)
-        found = study(config.simulations, np.random.SeedSequence([config.seed, number]))
+        found = study(Simulations(config.simulations, np.random.SeedSequence([config.seed, number])))
         tables += found
         print(f"{name}: done after {(time.process_time() - began) / 60:.1f} min", file=sys.stderr, flush=True)
         for table in found:

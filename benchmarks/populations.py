@@ -37,6 +37,10 @@ class Problems:
     def spread(self) -> float:
         return float(np.hypot(self.shared, self.own))
 
+    def allows(self, *accuracies: float) -> bool:
+        """Whether problems can be of this kind at these accuracies."""
+        return True
+
     def pass_at(self, k: int, accuracy: float) -> float:
         """E[1 - (1 - p)^k] over problems, by quadrature."""
         points, weights = np.polynomial.hermite_e.hermegauss(101)
@@ -51,6 +55,9 @@ class FewHard(Problems):
     def chances(self, drawn: np.random.Generator, n: int, accuracies: tuple[float, float]) -> tuple[Floats, Floats]:
         a, b = (np.where(drawn.random(n) < 2 * (1 - mean), 0.5, 1.0) for mean in accuracies)
         return a, b
+
+    def allows(self, *accuracies: float) -> bool:
+        return min(accuracies) > 0.5  # else all are hard
 
     def pass_at(self, k: int, accuracy: float) -> float:
         return float(1 - 2 * (1 - accuracy) * 0.5**k)
@@ -69,6 +76,14 @@ def paired(
     """How many of ``samples`` are right in either arm, for each of ``n`` problems."""
     a, b = population.chances(drawn, n, accuracies)
     return drawn.binomial(samples, a), drawn.binomial(samples, b)
+
+
+def paired_means(
+    population: Problems, drawn: np.random.Generator, n: int, samples: int, accuracies: tuple[float, float]
+) -> tuple[Floats, Floats]:
+    """The same draws as shares of ``samples``."""
+    a, b = paired(population, drawn, n, samples, accuracies)
+    return a / samples, b / samples
 
 
 def rows(right: Ints, samples: int) -> tuple[Floats, Ints]:
