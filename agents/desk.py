@@ -90,6 +90,8 @@ class Asking:
     """The text so far; None where the person has just been told."""
     ahead: Action | None
     """What was typed before the turn began: the pen, asked for, takes it."""
+    draft: str = ""
+    """What was typed in this turn and is not sent yet, as it will stand in the text."""
     would: Callable[[str], str] | None = None
     """What of a text would be kept, as the draft stands; changes nothing. Raises ValueError for what cannot be."""
 
@@ -121,6 +123,10 @@ class Desk(Protocol):
         """Shows what is asked for, behind all that partners wrote; returns when it is seen."""
         ...
 
+    def sent(self, text: str) -> None:
+        """The person's turn is over, and this is what it added."""
+        ...
+
     def notice(self, line: str) -> None: ...
 
     def show(self, turns: Sequence[tuple[str, str]]) -> None:
@@ -143,8 +149,11 @@ class Desk(Protocol):
         """Seconds on the person's clock, which may have stood still."""
         ...
 
-    async def review(self, ended: str) -> dict[str, Any]:
-        """The solution is over, its grade not known yet: what the person says of it, as it is recorded."""
+    async def review(self, ended: str, together: bool) -> dict[str, Any]:
+        """The solution is over, its grade not known yet: what the person says of it, as it is recorded.
+
+        ``together``: somebody else wrote in it.
+        """
         ...
 
     def close(self) -> None:

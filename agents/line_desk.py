@@ -89,6 +89,9 @@ class TerminalDesk:
             self._write("> ")
             self._prompted = True
 
+    def sent(self, text: str) -> None:
+        """It stands on the terminal as it was typed, with a notice where it was not taken so."""
+
     def notice(self, line: str) -> None:
         self._say(line)
 
@@ -122,9 +125,9 @@ class TerminalDesk:
     def now(self) -> float:
         return time.monotonic()
 
-    async def review(self, ended: str) -> dict[str, Any]:
+    async def review(self, ended: str, together: bool) -> dict[str, Any]:
         """Asks somebody who sits there; lines that lie ready are for solutions."""
-        while self.live:
+        while self.live and together:
             self._write("how easy was it to go on from what your partner wrote? 1 (very hard) to 7 (very easy): ")
             self._prompted = True
             await self.waiting()

@@ -115,6 +115,7 @@ class PersonSeat:
         now = self._desk.now()
         self._seconds.append([round((first or now) - began, 1), round(now - began, 1)])
         self._spans.append(span)
+        self._desk.sent(span.text)
         if span.text:
             turn.emit(span.data)
         return span
@@ -140,6 +141,7 @@ class PersonSeat:
             on_demand=turn.demand,
             so_far=None if again else draft.before,
             ahead=ahead[0] if ahead else None,
+            draft=draft.text,
             would=draft.would_keep,
         )
         await self._desk.ask(asking)
@@ -273,8 +275,8 @@ class PersonSeat:
         self._desk.close()
 
     async def review(self, ended: str) -> None:
-        if any(span.author != self._view.author for span in self._spans):
-            self._said = await self._desk.review(ended)
+        together = any(span.author != self._view.author and span.written for span in self._spans)
+        self._said = await self._desk.review(ended, together)
 
     def record(self) -> dict[str, Any]:
         """What kind of desk, for each turn the seconds until the first action and in all, and what was said of it."""
