@@ -79,7 +79,7 @@ def test_importing_costs_nothing_heavy(modules: str, heavy: set[str]) -> None:
         ("python:", "python:MODULE:CALLABLE"),
         ("python:no_such_module:x", "PYTHONPATH"),
         ("python:json:nothing", "no class or function 'nothing'"),
-        ("python:builtins:dict", "what dict() gives is no detector"),
+        ("python:builtins:dict", "what this gives is no detector"),
         ("python:builtins:next", "next() failed (TypeError"),
     ],
 )
