@@ -32,6 +32,14 @@ def fail(message: str) -> NoReturn:
     raise UserError(message)
 
 
+def check_least(config: object, least: int, *flags: str) -> None:
+    """Raises UserError for the first of a configuration's numbers that is below."""
+    for flag in flags:
+        if (value := getattr(config, flag)) < least:
+            wanted = f"at least {least}" if least else "0 or more"
+            fail(f"--{flag.replace('_', '-')} must be {wanted}, not {value}")
+
+
 def parse_options(options: Callable[..., T], argv: Sequence[str] | None = None, **tyro_options: Any) -> T:
     """Reads options (a dataclass) from the command line. Raises UserError for what cannot be read.
 
