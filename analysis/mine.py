@@ -106,9 +106,13 @@ def _sides(config: MineConfig) -> tuple[Side, Side]:
     writer, home = config.writer or _other(config), config.own or config.run
     if writer == config.reader:
         fail(f"--writer {writer}: is the reader; name somebody else")
+    names = _soloists(config.run)
+    who = f", where {', '.join(names)} did" if names else ""
     theirs = alone(config.run, writer, config.step, config.episodes)
     if not theirs:
-        fail(f"--writer {writer}: solved nothing alone in {config.run}; arena.run --baselines has everybody do that")
+        fail(
+            f"--writer {writer}: solved nothing alone in {config.run}{who}; arena.run --baselines has everybody do that"
+        )
     known = (f"solo:{config.reader}", config.step) in conditions_of(home)
     own = alone(home, config.reader, config.step if known else None)
     if not own and config.own:
@@ -117,7 +121,7 @@ def _sides(config: MineConfig) -> tuple[Side, Side]:
         )
     if not own:
         fail(
-            f"--reader {config.reader}: solved nothing alone in {home}; name a run in which it did by --own, "
+            f"--reader {config.reader}: solved nothing alone in {home}{who}; name a run in which it did by --own, "
             "or play this one with arena.run --baselines"
         )
     asked = {one.problem_id: one.question for one in theirs if one.ended != "error"}
@@ -135,10 +139,7 @@ def _sides(config: MineConfig) -> tuple[Side, Side]:
 
 def _other(config: MineConfig) -> str:
     """The one who wrote alone, besides the reader. Raises UserError where nobody or several did."""
-    from analysis.readers import conditions_of
-
-    alone = (name.removeprefix("solo:") for name, _ in conditions_of(config.run) if name.startswith("solo:"))
-    names = [name for name in dict.fromkeys(alone) if name != config.reader]
+    names = [name for name in _soloists(config.run) if name != config.reader]
     if not names:
         fail(
             f"RUN {config.run}: nobody but {config.reader} solved anything alone there; arena.run --baselines does that"
@@ -146,6 +147,14 @@ def _other(config: MineConfig) -> str:
     if len(names) > 1:
         fail(f"--writer: {', '.join(names)} solved problems alone in {config.run}; name one")
     return names[0]
+
+
+def _soloists(run: Path) -> list[str]:
+    """Who has solo solutions in a run."""
+    from analysis.readers import conditions_of
+
+    alone = (name.removeprefix("solo:") for name, _ in conditions_of(run) if name.startswith("solo:"))
+    return list(dict.fromkeys(alone))
 
 
 def _found(config: MineConfig, loaded: Loaded, writer: Side, reader: Side) -> tuple[Mining, dict[str, int]]:

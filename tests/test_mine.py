@@ -111,8 +111,12 @@ def test_the_reader_is_the_one_that_wrote(made: Path, tmp_path: Path, capsys: py
         ("nowhere", [], "nowhere: there is no episodes.jsonl; name the folder of a run"),
         ("pair", ["--reader", "junior-other"], "--writer: senior, junior solved problems alone in"),
         ("pair", ["--writer", "junior"], "--writer junior: is the reader; name somebody else"),
-        ("pair", ["--writer", "ann"], "--writer ann: solved nothing alone in"),
-        ("pair", ["--writer", "senior", "--reader", "junoir"], "--reader junoir: solved nothing alone in"),
+        ("pair", ["--writer", "ann"], "--writer ann: solved nothing alone in {made}/pair, where senior, junior did; "),
+        (
+            "pair",
+            ["--writer", "senior", "--reader", "junoir"],
+            "--reader junoir: solved nothing alone in {made}/pair, where senior, junior did; ",
+        ),
         ("senior", ["--writer", "senior"], "name a run in which it did by --own, or play this one with arena.run"),
         ("pair", ["--own", "{team}"], "junior solved nothing alone there; arena.run --pair junior has it do that"),
         ("pair", ["--own", "{nowhere}"], "nowhere: there is no episodes.jsonl"),
@@ -144,7 +148,7 @@ def test_mistakes_are_one_line(
     assert cli([str(made / run), *flags, *out]) == 2
     error = only_line(capsys.readouterr().err)
     assert error.startswith("error: ")
-    assert said in error
+    assert said.format(made=made) in error
     assert list(here.iterdir()) == []
 
 
