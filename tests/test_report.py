@@ -199,7 +199,7 @@ def test_a_report_answers_first_and_says_what_it_cannot(tmp_path: Path, played: 
     rows = list(csv.DictReader((folder / "accuracy-table.csv").open()))
     assert {(row["arm"], row["measure"]) for row in rows} >= {("tandem", "accuracy"), ("alone", "retention")}
     assert (folder / "training.png").read_bytes()[:4] == b"\x89PNG"
-    with pytest.raises(UserError, match="there is a report already; give --force"):
+    with pytest.raises(UserError, match="is there already; give --force"):
         report(tmp_path / "report.html", tmp_path / "tandem")
     report(tmp_path / "report.html", tmp_path / "tandem", force=True)
 

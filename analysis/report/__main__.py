@@ -12,7 +12,7 @@ from typing import Annotated
 
 import tyro
 
-from arena.command import fail, run_command
+from arena.command import check_least, fail, run_command
 from arena.terminal import say, visible
 
 
@@ -56,9 +56,7 @@ def main(config: ReportConfig) -> None:
 
     if not config.runs:
         fail("name at least one run, as in python -m analysis.report runs/a --out report.html")
-    for flag, least in (("jobs", 0), ("seed", 0), ("margin", 0)):
-        if getattr(config, flag) < least:
-            fail(f"--{flag} must be at least {least}, not {getattr(config, flag)}")
+    check_least(config, 0, "jobs", "seed", "margin")
     check_place(config.out, force=config.force)
     for address in config.detector:
         try:
