@@ -109,6 +109,8 @@ class Turn:
     """The pen may be asked for and given away: a model's marker and a person's commands for it count."""
     emit: Callable[[bytes], None] = field(default=lambda piece: None)
     """Called with each piece as it is written."""
+    pace: Callable[[], Awaitable[None]] | None = None
+    """Waited for before each token or unit, where somebody reads along: so the pen can be taken where they are."""
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     """Set to cancel the turn: the seat then returns a span cut at its last whole unit, perhaps an empty one."""
 
@@ -155,6 +157,15 @@ class Listener(Protocol):
     """A seat may also listen while others write (a person's screen does): their pieces, as they come."""
 
     def hear(self, author: str, piece: bytes) -> None: ...
+
+
+@runtime_checkable
+class Follower(Protocol):
+    """A listener that reads no faster than it can."""
+
+    async def room(self) -> None:
+        """Returns when it has read nearly all that it heard."""
+        ...
 
 
 @runtime_checkable

@@ -115,6 +115,10 @@ class Desk(Protocol):
         """A partner is writing."""
         ...
 
+    async def room(self) -> None:
+        """Returns when nearly all that was heard can be seen."""
+        ...
+
     def wrote(self, author: str, text: str, ended: bool) -> None:
         """A partner wrote this, all of it, whether it was heard before or not."""
         ...

@@ -68,6 +68,9 @@ class TerminalDesk:
             self._say(f"{inline(author)}: {inline(rest[:over])}")
             self._said += over
 
+    async def room(self) -> None:
+        """A terminal keeps what scrolls by."""
+
     def wrote(self, author: str, text: str, ended: bool) -> None:
         said = readable(self._heard)[: self._said] if author == self._author else ""
         again = "" if text.startswith(said) else " (what counts of it)"  # a stopped turn loses its last unit

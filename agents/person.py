@@ -54,6 +54,9 @@ class PersonSeat:
             self._desk.hear(author, piece)
             self._between()
 
+    async def room(self) -> None:
+        await self._desk.room()
+
     def read(self, span: Span) -> None:
         self._spans.append(span)
         self._desk.wrote(span.author, joined_text([span]), span.ended)

@@ -83,9 +83,16 @@ class _ScriptSeat:
         if not fitted and not span.ended:
             raise AgentError(f"{self._view.author}: it wrote nothing and did not end the solution")
         written = ""
-        for unit in _units(span.text, turn):
+        # The first of them goes on with the unit before, or opens one.
+        first = turn.unit - (not span.text or not turn.rule.step(turn.state, span.text[0])[0])
+        for number, unit in enumerate(_units(span.text, turn), start=first):
+            if turn.pace:
+                await turn.pace()
             if turn.stop.is_set():
                 span = Span(self._view.author, written, cut=True)
+                break
+            if turn.demand and written and not turn.holds(number):
+                span = Span(self._view.author, written)
                 break
             turn.emit(unit.encode())
             written += unit

@@ -79,6 +79,8 @@ class LanguageModelSeat:
         gives = turn.demand and agent.marker and self._other()  # alone, there is nobody to give it to
         marker = _Marker(agent.marker, turn.emit) if gives and agent.marker else None
         while len(ids) < turn.budget and len(self.ids) < agent.context:
+            if turn.pace:
+                await turn.pace()
             if turn.stop.is_set():
                 return self._cut(ids, logprobs, self._whole(states, ids, table))
             position, state = turn.position + len(ids), states[-1]

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.chance import Chance
-from agents.contract import AgentError, Listener, Seat, Span, Turn
+from agents.contract import AgentError, Follower, Listener, Seat, Span, Turn
 from agents.replay import Reader
 from arena.policy import OnDemand, Policy, Situation
 
@@ -111,6 +111,7 @@ async def play(
             opening=bool(spans) and (len(spans) == len(prefix) or spans[-1].author != author),
             demand=demand,
             emit=_heard(author, seats),
+            pace=_paced(author, seats),
             stop=stop,
         )
         try:
@@ -162,6 +163,17 @@ def _heard(author: str, seats: Mapping[str, Seat]) -> Callable[[bytes], None]:
             seat.hear(author, piece)
 
     return emit
+
+
+def _paced(author: str, seats: Mapping[str, Seat]) -> Callable[[], Awaitable[None]] | None:
+    """Waits for the others that read along."""
+    readers = [seat for name, seat in seats.items() if name != author and isinstance(seat, Follower)]
+
+    async def wait() -> None:
+        for seat in readers:
+            await seat.room()
+
+    return wait if readers else None
 
 
 def _handed_over(span: Span, policy: Policy, reader: Reader) -> bool:

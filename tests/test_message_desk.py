@@ -290,3 +290,20 @@ def test_a_seat_is_told_what_of_its_turn_counts() -> None:
     turn = Turn(RULES["word"], RULES["word"].start, 0, 0, lambda unit: unit == 0, Chance(0, 1), 9, False)
     assert asyncio.run(seat.write(turn)) == Span("ann", "one")
     assert screen.turns == [(0, "one")]
+
+
+def test_a_script_gives_the_pen_where_it_is_seen() -> None:
+    """Its whole text is known at once, and is written no faster than it is read."""
+    screen = Screen(lambda ask: End(n=1, turn=ask.turn, text="#### 3"), 200.0)
+    seen = screen.tell
+
+    def tell(message: ToPerson) -> None:
+        seen(message)
+        if isinstance(message, Said) and screen.text.endswith(" c"):
+            screen.desk.deliver(Pen(n=1))
+
+    screen.desk.send, screen.desk.demand = tell, True
+    made = play(screen, "word:demand", Reciting("a b c d e f g h i j {end}"))
+    assert [span.author for span in made.spans] == ["senior", "ann"]
+    assert made.text.startswith("a b c")
+    assert len(made.text.split("\n")[0].split()) <= 6
