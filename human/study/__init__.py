@@ -1,4 +1,4 @@
-"""A study as data: its file, its frozen stimuli, who meets what, and whether it can show what it asks (docs/STUDY.md)."""
+"""A study as data: its file, frozen stimuli, who meets what, and whether it can show what it asks (docs/STUDY.md)."""
 
 from human.study.assignment import Trial, trials_for
 from human.study.config import Question, Study, read_study

@@ -72,6 +72,12 @@ def block_of(problems: int, per_person: int, conditions: int) -> int:
     return conditions * problems // math.gcd(problems, per_person)
 
 
+def even_after(problems: int, per_person: int, conditions: int, prefixes: int) -> int:
+    """Slots after which every prefix, too, was met equally often: some blocks."""
+    met = per_person // math.gcd(problems, per_person)
+    return block_of(problems, per_person, conditions) * prefixes // math.gcd(prefixes, met)
+
+
 def cells(seed: int, problems: int, per_person: int, conditions: int, prefixes: int, slot: int) -> list[Cell]:
     """What a slot meets, in order: in every C trials in a row every condition once, as far as they go.
 
@@ -155,7 +161,7 @@ def _trial(name: str, condition: Condition, stimulus: Stimulus) -> Trial:
         condition.name,
         str(Policy(condition.unit, Solo(PERSON))),
         stimulus.prefix,
-        stimulus.parent and stimulus.parent.id,
+        stimulus.parent.id if stimulus.parent else None,
         stimulus.units,
         stimulus.number,
     )

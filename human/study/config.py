@@ -309,11 +309,9 @@ class Study(Head, Body):
 
     def rules(self) -> dict[str, Any]:
         """Who is left out, when it is over, what is compared: what must not be chosen after looking."""
-        parts = {"exclusion": self.exclusion, "stopping": self.stopping, "analysis": self.analysis}
-        plain: dict[str, Any] = {name: asdict(part) for name, part in parts.items()}
         latest = self.stopping.latest
-        plain["stopping"] |= {"participants": self.participants, "latest": latest and latest.isoformat()}
-        return plain
+        stopping = {**asdict(self.stopping), "latest": latest and latest.isoformat(), "participants": self.participants}
+        return {"exclusion": asdict(self.exclusion), "stopping": stopping, "analysis": asdict(self.analysis)}
 
 
 def parse_study(path: Path) -> Study:

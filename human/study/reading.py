@@ -1,4 +1,4 @@
-"""Tables of a TOML file as frozen dataclasses: every key known, every value of its type, or one line that says where."""
+"""Tables of a TOML file as frozen dataclasses: every key known, every value of its type, or one line says where."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ def table(kind: type[T], given: Any, where: str) -> T:
     """A table as the dataclass ``kind``. Raises UserError naming the table, the key and the nearest known one."""
     if not isinstance(given, dict):
         fail(f"{where} must be a table, not {given!r}")
-    assert dataclasses.is_dataclass(kind)
-    known = {one.name: one for one in dataclasses.fields(kind)}
+    known = {one.name: one for one in dataclasses.fields(kind)}  # type: ignore[arg-type]
     for name in given:
         if name not in known:
             fail(f"{where}: there is no key {name!r}{_instead(name, list(known))}")
@@ -55,8 +54,7 @@ def _value(kind: Any, value: Any, where: str, name: str) -> Any:
     if origin is tuple:
         found = of_type(list, value, here)
         return tuple(of_type(inside[0], one, f"{here}, item {n}") for n, one in enumerate(found, start=1))
-    if dataclasses.is_dataclass(kind):
-        assert isinstance(kind, type)
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         return table(kind, value, here)
     if kind is date and not isinstance(value, date):
         fail(f"{here} must be a date as 2027-03-31, without quotes, not {value!r}")
