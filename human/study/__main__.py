@@ -20,7 +20,7 @@ from arena.terminal import say, visible
 if TYPE_CHECKING:
     from human.study.simulate import Point
 
-File = Annotated[Path, tyro.conf.Positional]
+File = Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
 
 
 @dataclass

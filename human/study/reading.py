@@ -54,7 +54,7 @@ def _value(kind: Any, value: Any, where: str, name: str) -> Any:
     if origin is tuple:
         found = of_type(list, value, here)
         return tuple(of_type(inside[0], one, f"{here}, item {n}") for n, one in enumerate(found, start=1))
-    if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+    if hasattr(kind, "__dataclass_fields__"):
         return table(kind, value, here)
     if kind is date and not isinstance(value, date):
         fail(f"{here} must be a date as 2027-03-31, without quotes, not {value!r}")

@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from itertools import islice
 from pathlib import Path
@@ -229,7 +229,7 @@ def _candidates(study: Study, task: Task, there: Sequence[set[str]]) -> Iterator
             problem = find_problem(task, name)
             if problem is None:
                 fail(f"{study.path}: [study] task {study.task}: {name!r} is no problem of it; give the runs' task")
-            yield problem
+            yield replace(problem, solution=None)  # nobody meets it, so it is not kept
     except TaskError as error:
         fail(f"{study.path}: [study] split {study.split}: {error}")
 
