@@ -14,7 +14,7 @@ from human.study.stimuli import make_stimuli
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "study" / "handoff.toml"
 PROBLEMS = 60
-TASKS = {style: Arithmetic(style=style) for style in ("plain", "jargon")}  # type: ignore[arg-type]
+TASKS = {style: Arithmetic(style=style) for style in ("plain", "jargon")}
 
 
 def solved(problem: Problem, text: str, sample: int = 0) -> Episode:

@@ -72,6 +72,7 @@ def test_the_example_has_no_errors(tmp_path: Path) -> None:
             "no condition with fraction 1",
         ),
         ("problems = 24", "problems = 12", "error: stimuli: "),
+        ("limit = 240", "limit = 20", "error: [study] limit: the longest prefix alone has"),
         ("fraction = 0.0", 'senior = "runs/before"\nfraction = 0.3', "none has fraction 0: help cannot be told"),
     ],
 )

@@ -50,6 +50,8 @@ def test_the_example_is_read() -> None:
         ('id = "tools"', 'id = "aids"', r"questions: id: 'aids' is there 2 times"),
         ("steps = [3, 4]", "steps = [4, 3]", r"\[trials\] steps: must be \[least, most\]"),
         ("participants = 48", "participants = 0", r"\[study\] participants: must be 1 or more"),
+        ("attempts = 2", "attempts = 0", r"\[instructions\] attempts: must be 1 or more"),
+        ("people = {", "prefix_sd = -1\npeople = {", r"\[simulation\] prefix_sd: must be 0 or more, not -1"),
         ("treated = ", "alpha = 2\ntreated = ", r"\[analysis\] alpha: must be between 0 and 1"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -210,6 +211,18 @@ def test_a_line_holds_no_factors(tmp_path: Path) -> None:
     _, stimuli = made(study_file(tmp_path))
     assert b"logprob" not in b"".join(one.line() for one in stimuli.all)
     assert isinstance(stimuli.all[0], Stimulus)
+
+
+def test_peoples_own_solutions_are_not_cut(tmp_path: Path) -> None:
+    path = study_file(tmp_path)
+    run = tmp_path / "runs" / "after" / "episodes.jsonl"
+    people = [
+        replace(one, spans=[replace(span, author="human") for span in one.spans], digest="")
+        for one in read_episodes(run)
+    ]
+    run.write_bytes(b"".join(one.line() for one in people))
+    with pytest.raises(UserError, match=r"trained: .* was written by 'human'.*cut another run"):
+        make_stimuli(read_study(path))
 
 
 def test_wrong_solutions_are_cut_too(tmp_path: Path) -> None:

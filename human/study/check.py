@@ -280,6 +280,9 @@ def _lengths(study: Study, stimuli: Stimuli, cut: list[Condition]) -> Iterator[F
             f"prefixes of the same fraction have unlike lengths (mean words: {said}): people may tell them apart, and "
             "length is part of what is compared; report it beside the result",
         )
+    written = max((sum(span.written for span in one.prefix) for one in stimuli.all), default=0)
+    if written >= study.limit:
+        yield error("[study] limit", f"the longest prefix alone has {written} tokens; give more than {written}")
     longest = max((max(one) for one in sizes.values()), default=0)
     trials = study.trials
     if trials.pace <= 0:

@@ -47,7 +47,7 @@ def _value(kind: Any, value: Any, where: str, name: str) -> Any:
         return value
     if origin is dict:
         return {key: of_type(inside[1], one, f"{here}.{key}") for key, one in of_type(dict, value, here).items()}
-    if origin is tuple and dataclasses.is_dataclass(inside[0]):
+    if origin is tuple and hasattr(inside[0], "__dataclass_fields__"):
         if not isinstance(value, list):
             fail(f"{where}: {name} must be tables, each under [[{name}]]")
         return tuple(table(inside[0], one, f"{where}: [[{name}]] {n}") for n, one in enumerate(value, start=1))
@@ -56,6 +56,6 @@ def _value(kind: Any, value: Any, where: str, name: str) -> Any:
         return tuple(of_type(inside[0], one, f"{here}, item {n}") for n, one in enumerate(found, start=1))
     if hasattr(kind, "__dataclass_fields__"):
         return table(kind, value, here)
-    if kind is date and not isinstance(value, date):
+    if kind is date and type(value) is not date:  # a time of day is a date to Python
         fail(f"{here} must be a date as 2027-03-31, without quotes, not {value!r}")
     return of_type(kind, value, here)

@@ -23,7 +23,7 @@ from arena.episode import Episode, SpanRecord, assemble, cut, disassemble
 from arena.lines import read_lines
 from arena.policy import parse
 from arena.tasks import Problem, Task, TaskError, find_problem, load_task
-from human.study.config import Condition, Study
+from human.study.config import PERSON, Condition, Study
 from human.study.results import Intermediate, probe, results, states
 
 if TYPE_CHECKING:
@@ -257,6 +257,11 @@ def _cut(
     problem, whole = solution.problem, solution.episode.text
     units = round((condition.fraction or 0) * solution.units)
     prefix = tuple(cut(parse(condition.unit).rule, solution.spans, units))
+    if any(span.author == PERSON for span in prefix):
+        fail(
+            f"{study.path}: [[conditions]] {condition.name}: {solution.episode.id} was written by {PERSON!r}, as whoever "
+            "takes part is called: the two could not be told apart; cut another run"
+        )
     text, _ = assemble(prefix)
     why = ""
     if not 0 < units < solution.units or not text.strip():

@@ -56,6 +56,11 @@ def _defects(study: Study) -> Iterator[tuple[str, str]]:
             yield f"[simulation] accuracy.{name}", f"no condition that people meet; they meet {', '.join(seen)}"
         if not 0 < share < 1:
             yield f"[simulation] accuracy.{name}", f"must be strictly between 0 and 1, not {share:g}"
+    for key in ("person_sd", "problem_sd", "prefix_sd", "person_effect_sd", "problem_effect_sd"):
+        if getattr(study.simulation, key) < 0:
+            yield f"[simulation] {key}", f"must be 0 or more, not {getattr(study.simulation, key):g}"
+    if study.instructions.attempts < 1:
+        yield "[instructions] attempts", f"must be 1 or more, not {study.instructions.attempts}"
     yield from _asked(study)
 
 
