@@ -259,8 +259,8 @@ def _cut(
     prefix = tuple(cut(parse(condition.unit).rule, solution.spans, units))
     if any(span.author == PERSON for span in prefix):
         fail(
-            f"{study.path}: [[conditions]] {condition.name}: {solution.episode.id} was written by {PERSON!r}, as whoever "
-            "takes part is called: the two could not be told apart; cut another run"
+            f"{study.path}: [[conditions]] {condition.name}: {solution.episode.id} was written by {PERSON!r}, as "
+            "whoever takes part is called: the two could not be told apart; cut another run"
         )
     text, _ = assemble(prefix)
     why = ""
