@@ -158,6 +158,13 @@ class Listener(Protocol):
 
 
 @runtime_checkable
+class Reviewer(Protocol):
+    """A seat may also look back when the solution is over, before it is recorded and graded (a person's rating)."""
+
+    async def review(self, ended: str) -> None: ...
+
+
+@runtime_checkable
 class Agent(Protocol):
     """Something that can sit down at an episode."""
 

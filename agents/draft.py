@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from agents.contract import Turn
 from agents.scripted import fit
@@ -45,9 +45,8 @@ class Draft:
         return self._texts[-1] if self._texts else ""
 
     def add(self, line: str) -> Added:
-        """Takes one line; a single backslash at its end is a line break. Raises ValueError for what cannot be."""
-        goes_on = line.endswith("\\") and not line.endswith("\\\\")
-        line = f"{line[:-1]}\n" if goes_on else line
+        """Takes one text; a line break at its end was asked for. Raises ValueError for what cannot be."""
+        goes_on = line.endswith("\n")
         self._settle()
         drafted = self.text if self._goes_on else self._closed(self.text)
         lead = self._lead(drafted, line)
@@ -63,6 +62,10 @@ class Draft:
         self._texts.append(kept)
         self._goes_on, self.full, self.cut = goes_on, full, not whole
         return Added(lead, kept[len(drafted) :].strip(), text[len(kept) :])
+
+    def would_keep(self, line: str) -> str:
+        """What `add` would keep of a text. Changes nothing; raises as it does."""
+        return replace(self, _texts=[*self._texts]).add(line).kept
 
     def drop(self) -> bool:
         """Takes the last line back; False if there is none."""

@@ -12,12 +12,14 @@ import os
 import select
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import TextIO
+from typing import Any, TextIO
 
 from agents.contract import AgentError, View
-from agents.desk import Asking
+from agents.desk import Action, Asking
+from agents.line_commands import HELP, action_of, line_of
 from agents.plain import inline, visible
 from agents.units import RULES
 from agents.vocabulary import readable
@@ -42,7 +44,7 @@ class TerminalDesk:
         self._author, self._heard, self._said = "", b"", 0
         """A partner's turn: its name, what was heard of it, and how many characters of that were said."""
 
-    def open(self, view: View, typed: Callable[[], None]) -> None:
+    def open(self, view: View, acted: Callable[[], None]) -> None:
         stream = self._given or sys.stdin
         if stream is None:
             raise AgentError(f"{view.author}: there is no standard input to read from")
@@ -50,7 +52,7 @@ class TerminalDesk:
         if lines.listener:
             raise AgentError(f"{view.author}: somebody sits at this terminal already; one person plays at a time")
         self._lines, self.live = lines, stream.isatty()
-        lines.open(typed)
+        lines.open(acted)
         names = ", ".join(map(inline, view.others))
         self._say(f"question: {visible(view.question).strip()}")
         self._say(f"you are {inline(view.author)}, {'with ' + names if names else 'alone'}; /help lists the commands")
@@ -76,16 +78,19 @@ class TerminalDesk:
             self._say(f"{inline(author)} ends the solution")
         self._author, self._heard, self._said = "", b"", 0
 
-    def ask(self, asking: Asking) -> None:
+    async def ask(self, asking: Asking) -> None:
         self._say(_asked(asking))
         if asking.so_far:
             tail = asking.so_far[-TAIL:]
             self._say(f"so far: {'... ' if tail != asking.so_far else ''}{inline(tail)}")
         if asking.ahead is not None:
-            self._say(f"typed before your turn: {inline(asking.ahead)}. Enter takes it, /undo drops it")
+            self._say(f"typed before your turn: {inline(line_of(asking.ahead))}. Enter takes it, /undo drops it")
         if self.live:
             self._write("> ")
             self._prompted = True
+
+    def sent(self, text: str) -> None:
+        """It stands on the terminal as it was typed, with a notice where it was not taken so."""
 
     def notice(self, line: str) -> None:
         self._say(line)
@@ -101,13 +106,38 @@ class TerminalDesk:
         await self._lines.waiting()
         return True
 
-    def take(self) -> str | None:
+    def help(self) -> None:
+        for line in HELP:
+            self._say(line)
+
+    def take(self) -> Action | None:
+        line = self._next_line()
+        return None if line is None else action_of(line)
+
+    def _next_line(self) -> str | None:
         line = self._lines.take() if self._lines else None
         if line is not None:
             self._prompted = False
             if not self.live:
                 self._say(f"> {visible(line)}")  # a terminal shows what is typed; a pipe does not
         return line
+
+    def now(self) -> float:
+        return time.monotonic()
+
+    async def review(self, ended: str, together: bool) -> dict[str, Any]:
+        """Asks somebody who sits there; lines that lie ready are for solutions."""
+        while self.live and together:
+            self._write("how easy was it to go on from what your partner wrote? 1 (very hard) to 7 (very easy): ")
+            self._prompted = True
+            await self.waiting()
+            line = self._next_line()
+            if not (line or "").strip():
+                return {}
+            if line and line.strip() in set("1234567"):
+                return {"ease": int(line)}
+            self._say("a number from 1 to 7, or Enter to pass")
+        return {}
 
     def close(self) -> None:
         self._say("this solution is over")

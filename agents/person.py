@@ -1,28 +1,18 @@
-"""A person as an agent. The seat keeps the process; what the person sees and types on is a `Desk`."""
+"""A person as an agent. The seat keeps the process; what the person sees and acts on is a `Desk`."""
 
 from __future__ import annotations
 
-import time
 from itertools import groupby
 from typing import Any, NoReturn
 
 from agents.contract import AgentError, Span, Turn, View, joined_text
-from agents.desk import Asking, Desk
+from agents.desk import Action, Asking, Desk, End, Give, Leave, Look, Pen, Slip, Undo, Write
 from agents.draft import Draft
+from agents.line_commands import line_of
 from agents.plain import cleaned, inline
 
-HELP = (
-    "What you type is joined to the text by a space, unless it begins with a closing mark; #### begins a line.",
-    "A backslash at the end of a line writes a line break, and your turn goes on.",
-    "/end ends the solution. /end TEXT writes TEXT and ends it.",
-    "/give gives the pen to the next agent, /give NAME to that one; only where the pen is handed over on demand.",
-    "/undo takes back the last line of this turn, as long as the turn is not over.",
-    "/newline writes a line break. /text shows the whole text so far. /help shows this.",
-    "/quit stops the run, which can be gone on with later; this solution is not kept.",
-    "// at the beginning of a line writes a slash.",
-)
 _SPACES = ("token", "spaced-token")
-"""Rules under which a space is a unit, so that it can be all of a line."""
+"""Rules under which a space is a unit, so that it can be all of a text."""
 
 
 class Person:
@@ -35,8 +25,8 @@ class Person:
 
     def __init__(self, desk: Desk):
         self.desk = desk
-        self.ahead: list[str] = []
-        """Lines that were typed before they were asked for."""
+        self.ahead: list[Action] = []
+        """What was done before it was asked for."""
         self.quits = False
 
     def sit(self, view: View) -> PersonSeat:
@@ -52,6 +42,7 @@ class PersonSeat:
         """May the pen be asked for? The first turn tells."""
         self._spans: list[Span] = []
         self._seconds: list[list[float]] = []
+        self._said: dict[str, Any] = {}
         self._mine = self._asked = self._explained = False
         self._desk.open(view, self._between)
         self._between(waiting=False)
@@ -68,27 +59,28 @@ class PersonSeat:
         self._desk.wrote(span.author, joined_text([span]), span.ended)
 
     def _between(self, *, waiting: bool = True) -> None:
-        """Looks at what was typed while somebody else writes. Enter asks for the pen; text waits for the turn."""
+        """Looks at what was done while somebody else writes: text waits for the turn."""
         person, desk = self._person, self._desk
         pen = waiting and self._demand is not False
         # Lines that lie ready are for the turns to come, but for an empty one where that asks for the pen.
         while not self._mine and (desk.live or (pen and not self._asked and not person.ahead)):
-            line = desk.take()
-            if line is None:
-                return
-            if not line.strip():
-                self._ask_for_the_pen(pen)
-            elif not desk.live:
-                person.ahead.append(line)
-            elif line.strip() == "/quit":
-                person.quits = True
-                desk.notice("you leave at your next turn; Ctrl-C leaves sooner")
-            elif line.strip() in ("/help", "/text"):
-                self._tell(line.strip())
-            else:
-                person.ahead.append(line)
-                if waiting:
-                    desk.notice(f"it is not your turn yet; kept for it: {inline(line)}")
+            action = desk.take()
+            match action:
+                case None:
+                    return
+                case _ if _empty(action):
+                    self._ask_for_the_pen(pen)
+                case Leave() if desk.live:
+                    person.quits = True
+                    desk.notice("you leave at your next turn; Ctrl-C leaves sooner")
+                case Look(what) if desk.live:
+                    self._tell(what)
+                case Slip(why) if desk.live:
+                    desk.notice(why)
+                case _:
+                    person.ahead.append(action)
+                    if desk.live and waiting:
+                        desk.notice(f"it is not your turn yet; kept for it: {inline(line_of(action))}")
 
     def _ask_for_the_pen(self, pen: bool) -> None:
         if pen and not self._asked:
@@ -104,37 +96,38 @@ class PersonSeat:
             return Span(self._view.author, cut=True)
         self._between(waiting=False)
         self._mine, self._asked, self._demand = True, False, turn.demand
-        began, first = time.monotonic(), None
         draft = Draft(turn, joined_text(self._spans))
         try:
-            self._begin(draft)
+            await self._begin(draft)
+            began, first = self._desk.now(), None
             span = None
             while span is None:
-                line = await self._line(turn)
-                if line is None:
+                action = await self._action(turn)
+                if action is None:
                     span = self._stopped(draft)
                 else:
-                    first = first or time.monotonic()
-                    span = self._act(line, draft)
+                    first = first or self._desk.now()
+                    span = self._act(action, draft)
                 if span is None:
-                    self._ask(draft, again=True)
+                    await self._ask(draft, again=True)
         finally:
             self._mine = False
-        now = time.monotonic()
+        now = self._desk.now()
         self._seconds.append([round((first or now) - began, 1), round(now - began, 1)])
         self._spans.append(span)
+        self._desk.sent(span.text)
         if span.text:
             turn.emit(span.data)
         return span
 
-    def _begin(self, draft: Draft) -> None:
+    async def _begin(self, draft: Draft) -> None:
         if self._person.quits:
             self._quit()
         if draft.stuck and draft.turn.rule.plain:  # a partner broke off in its piece: even the end is its own
             raise AgentError(f"{self._view.author}: nothing may follow here, as a {draft.turn.rule.name} is not over")
-        self._ask(draft)
+        await self._ask(draft)
 
-    def _ask(self, draft: Draft, *, again: bool = False) -> None:
+    async def _ask(self, draft: Draft, *, again: bool = False) -> None:
         ahead = self._person.ahead[:1] if self._desk.live else []
         turn = draft.turn
         asking = Asking(
@@ -148,58 +141,56 @@ class PersonSeat:
             on_demand=turn.demand,
             so_far=None if again else draft.before,
             ahead=ahead[0] if ahead else None,
+            draft=draft.text,
+            would=draft.would_keep,
         )
-        self._desk.ask(asking)
+        await self._desk.ask(asking)
 
-    async def _line(self, turn: Turn) -> str | None:
-        """The next line; None if the turn is stopped. At the end of the input the person leaves."""
+    async def _action(self, turn: Turn) -> Action | None:
+        """The next action; None if the turn is stopped. At the end of the input the person leaves."""
         if not self._desk.live and self._person.ahead:
             return self._person.ahead.pop(0)
         if not await turn.unless_stopped(self._desk.waiting()):
             return None
-        line = self._desk.take()
-        if line is None:
+        action = self._desk.take()
+        if action is None:
             self._desk.notice("there is nothing more to read from you")
             self._quit()
-        return line
+        return action
 
-    def _act(self, line: str, draft: Draft) -> Span | None:
-        """Does what a line says. Returns the span if the turn is over by it."""
+    def _act(self, action: Action, draft: Draft) -> Span | None:
+        """Does what the person did. Returns the span if the turn is over by it."""
         ahead = self._person.ahead
-        if not line.strip() and ahead and self._desk.live:
-            line = ahead.pop(0)
-        elif ahead and self._desk.live and line.strip() not in ("/undo", "/help", "/text"):
+        if _empty(action) and ahead and self._desk.live:
+            action = ahead.pop(0)
+        elif ahead and self._desk.live and not isinstance(action, Undo | Look):
             ahead.clear()
             self._desk.notice("what was typed before your turn is dropped")
-        if not line.startswith("/") or line.startswith("//"):
-            return self._write(line[line.startswith("//") :], draft)
-        command, _, rest = line[1:].partition(" ")
-        if command == "quit":
-            self._quit()
-        if command == "end":
-            return self._end(rest, draft)
-        if command == "give":
-            return self._give(rest.strip(), draft)
-        if command == "newline":
-            return self._write("\\", draft)
-        if command == "undo":
-            self._undo(draft)
-        elif command in ("help", "text"):
-            self._tell(f"/{command}", draft)
-        else:
-            self._desk.notice(f"there is no /{inline(command)}; /help lists what there is, and // writes a slash")
+        match action:
+            case Leave():
+                self._quit()
+            case Write(text):
+                return self._sent(draft) if self._added(text, draft) and draft.full else None
+            case End(text):
+                return self._end(text, draft)
+            case Give(name, text):
+                return self._give(name, text, draft)
+            case Undo():
+                self._undo(draft)
+            case Look(what):
+                self._tell(what, draft)
+            case Pen():
+                self._desk.notice("nothing was typed; /help lists the commands")
+            case Slip(why):
+                self._desk.notice(why)
         return None
 
-    def _write(self, line: str, draft: Draft) -> Span | None:
-        """Text: taken into the draft, which is sent when the units are written."""
-        return self._sent(draft) if self._added(line, draft) and draft.full else None
-
-    def _added(self, line: str, draft: Draft, *, whole: bool = False) -> bool:
-        """Adds a line to the draft, or only a ``whole`` one, and says what became of it. Was it added?"""
-        text = cleaned(line)
-        if text != line:
+    def _added(self, typed: str, draft: Draft, *, whole: bool = False) -> bool:
+        """Adds a text to the draft, or only a ``whole`` one, and says what became of it. Was it added?"""
+        text = cleaned(typed)
+        if text != typed:
             self._desk.notice("control characters were taken out")
-        if not text.strip() and (not text or draft.turn.rule.name not in _SPACES):
+        if not text.strip(" \t") and (not text or draft.turn.rule.name not in _SPACES):
             self._desk.notice("nothing was typed; /help lists the commands")
             return False
         try:
@@ -220,12 +211,14 @@ class PersonSeat:
             self._desk.notice(f"kept: {inline(added.kept)}; not taken: {inline(added.dropped)}")
         return True
 
-    def _end(self, rest: str, draft: Draft) -> Span | None:
-        if rest.strip() and not self._added(rest, draft, whole=True):
+    def _end(self, text: str, draft: Draft) -> Span | None:
+        if text and not self._added(text, draft, whole=True):
             return None
         return Span(self._view.author, draft.finished(ended=True), ended=True)
 
-    def _give(self, name: str, draft: Draft) -> Span | None:
+    def _give(self, name: str, text: str, draft: Draft) -> Span | None:
+        if text and not self._added(text, draft, whole=True):
+            return None
         others = self._view.others
         name = name or next(iter(others), "")
         why = ""
@@ -266,10 +259,9 @@ class PersonSeat:
         self._desk.notice("you left; this solution is not kept")
         raise KeyboardInterrupt
 
-    def _tell(self, command: str, draft: Draft | None = None) -> None:
-        if command == "/help":
-            for line in HELP:
-                self._desk.notice(line)
+    def _tell(self, what: str, draft: Draft | None = None) -> None:
+        if what == "help":
+            self._desk.help()
             return
         turns = [(name, joined_text(list(spans))) for name, spans in groupby(self._spans, lambda span: span.author)]
         unsent = [(f"{self._view.author}, not sent yet", draft.text)] if draft and draft.text else []
@@ -277,12 +269,20 @@ class PersonSeat:
 
     def leave(self) -> None:
         if self._person.ahead and self._desk.live:
-            self._desk.notice(
-                f"typed for a turn that did not come, and dropped: {inline(' '.join(self._person.ahead))}"
-            )
+            lines = " ".join(line_of(action) for action in self._person.ahead)
+            self._desk.notice(f"typed for a turn that did not come, and dropped: {inline(lines)}")
             self._person.ahead.clear()
         self._desk.close()
 
+    async def review(self, ended: str) -> None:
+        together = any(span.author != self._view.author and span.written for span in self._spans)
+        self._said = await self._desk.review(ended, together)
+
     def record(self) -> dict[str, Any]:
-        """What kind of desk, and for each turn the seconds until the first line and in all."""
-        return {"person": self._desk.kind, "seconds": self._seconds}
+        """What kind of desk, for each turn the seconds until the first action and in all, and what was said of it."""
+        return {"person": self._desk.kind, "seconds": self._seconds, **({"review": self._said} if self._said else {})}
+
+
+def _empty(action: Action) -> bool:
+    """Nothing but Enter, perhaps with spaces before."""
+    return isinstance(action, Pen) or (isinstance(action, Write) and not action.text.strip(" \t"))

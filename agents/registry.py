@@ -7,7 +7,6 @@ name by one of the kinds of `KINDS`, or by another name. docs/AGENTS.md describe
 from __future__ import annotations
 
 import difflib
-import importlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.contract import Agent, AgentError
+from agents.own import made_by_own
 
 if TYPE_CHECKING:
     from agents.prompting import Prompting
@@ -145,16 +145,9 @@ def _endpoint(config: AgentConfig, rest: str) -> Agent:
 
 def _users(config: AgentConfig, rest: str) -> Agent:
     """What a callable of the user's returns; it is called with nothing."""
-    module, _, name = rest.partition(":")
-    try:
-        made = getattr(importlib.import_module(module), name)()
-    except Exception as error:  # the user's own code, which may fail in any way
-        why = (str(error).strip() or "no message").splitlines()[0]
-        raise AgentError(f"{config.address}: {type(error).__name__}: {why}") from None
+    made = made_by_own("python:", rest, AgentError)
     if isinstance(made, type) or not isinstance(made, Agent):
-        raise AgentError(
-            f"{config.address}: gave {made!r:.60}, which is no agent: it has no sit(view), or lacks a flag"
-        )
+        raise AgentError(f"python:{rest}: what this gives is no agent; it has no sit(view), or lacks a flag")
     return made
 
 

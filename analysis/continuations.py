@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from agents.chance import stable_key
@@ -99,6 +100,14 @@ def stored_solutions(run: Path, condition: str, flag: str, which: str = "--condi
                 yield episode
     except StoreError as error:
         fail(f"{flag} {error}")
+
+
+def first_solutions(run: Path, condition: str, most: int, flag: str) -> list[Episode]:
+    """The first ``most`` of them, of which there is one at least. Raises UserError, naming ``flag``."""
+    found = list(islice(stored_solutions(run, condition, flag), most))
+    if not found:
+        fail(f"{flag} {run}: there is no solution to go on with; name another run")
+    return found
 
 
 def chosen_solutions(run: Path, wanted: Sequence[str]) -> list[Episode]:

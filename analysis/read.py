@@ -4,44 +4,31 @@ from __future__ import annotations
 
 import json
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
-import tyro
-
-from arena.command import INTERRUPTED, fail, guarded, leave, out_of_memory, parse_options
+from analysis.reading_command import Reads, load, progress, stoppable
+from arena.command import check_file, check_least, fail, guarded, leave, parse_options
 from arena.terminal import say, visible
 
 if TYPE_CHECKING:
     from agents.language_model import LanguageModel
-    from analysis.readers import Loaded
     from analysis.readings import Job
     from arena.episode import Episode
 
 
 @dataclass
-class ReadConfig:
+class ReadConfig(Reads):
     """Let a language model read a run's solutions again: legibility, drift, and a view of one solution.
+
+    Files go to RUN/readings.
 
     Example: python -m analysis.read runs/mine --reader junior --condition solo:senior --drift
     """
 
-    run: Annotated[Path, tyro.conf.Positional]
-    """The run's folder. Files go to RUN/readings."""
-    reader: str = "junior"
-    """Who reads: a name that the run's config.toml, --agent or the built-in agents define, or hf:PATH-OR-ID."""
-    agent: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """NAME=ADDRESS defines an agent, over the run's own (repeatable)."""
     condition: str = ""
     """What is read: solo:NAME or team. Default: the solo solutions of another than the reader, else the team's."""
-    step: int | None = None
-    """The training step, where a run has several."""
-    episodes: int = 0
-    """Only the first so many; 0 is all."""
     drift: bool = False
     """Also KL(writer || reader) per token, and the other way round on the reader's own solutions if the run has any."""
     seed: int = 0
@@ -50,39 +37,16 @@ class ReadConfig:
     """The id of an episode (PROBLEM#SAMPLE:CONDITION): print it, shaded by the reader's surprise, and store nothing."""
     html: Path | None = None
     """With --view: write a page instead."""
-    tokens: int = 8192
-    """Tokens in one forward: memory and speed, not results."""
-    device: str = ""
-    """Where the models compute: cpu, cuda, cuda:N or auto; a table's own device wins."""
-    dtype: str = ""
-    """What they compute in: float32, bfloat16, float16 or auto (float32 on a CPU); a table's own dtype wins."""
-    force: bool = False
-    """Read again what is there already."""
-    json: bool = False
-    """Print the figures as JSON."""
 
 
 def main(config: ReadConfig) -> int:
     """Reads what is asked for. Raises UserError for what the user can mend."""
-    if config.episodes < 0:
-        fail(f"--episodes must be 0 (all) or more, not {config.episodes}")
-    if config.tokens < 1:
-        fail(f"--tokens must be at least 1, not {config.tokens}")
-    if config.seed < 0:
-        fail(f"--seed must be 0 or more, not {config.seed}")
+    check_least(config, 0, "seed")
     if config.html and not config.view:
         fail("--html: goes with --view PROBLEM#SAMPLE:CONDITION, the episode to show")
-    if config.html and not config.html.parent.is_dir():
-        fail(f"--html {config.html}: there is no folder {config.html.parent}")
-    try:
-        return _view(config) if config.view else _read(config)
-    except KeyboardInterrupt:
-        say("stopped; what was not read to its end was not written", sys.stderr)
-        return INTERRUPTED
-    except Exception as error:
-        if out_of_memory(error):
-            fail(f"--tokens {config.tokens}: out of memory; give a smaller number")
-        raise
+    if config.html:
+        check_file("--html", config.html, force=True)
+    return stoppable(config, lambda: _view(config) if config.view else _read(config))
 
 
 def _read(config: ReadConfig) -> int:
@@ -92,9 +56,9 @@ def _read(config: ReadConfig) -> int:
     condition, step = settled_condition(config.run, config.condition, config.step, config.reader)
     episodes = chosen(config.run, condition, step, config.episodes)
     writer = writer_of(episodes) if config.drift else ""
-    agents = {config.reader: _load(config, config.reader, "--reader")}
+    agents = {config.reader: load(config, config.reader, "--reader")}
     if writer not in ("", config.reader):
-        agents[writer] = _load(config, writer, "--agent")
+        agents[writer] = load(config, writer, "--agent")
 
     def job(reader: str, writer: str, condition: str, episodes: list[Episode]) -> Job:
         return Job(config.run, agents, reader, writer, condition, step, episodes, config.seed)
@@ -106,17 +70,6 @@ def _read(config: ReadConfig) -> int:
     if config.json:
         say(json.dumps(found if len(found) > 1 else found[0], indent=2, ensure_ascii=False))
     return 0
-
-
-def _load(config: ReadConfig, name: str, flag: str) -> Loaded:
-    from analysis.readers import load_reader
-    from arena.run import settle_threads
-
-    if sys.stderr.isatty():
-        say(f"loading {visible(name)} ...", sys.stderr)
-    loaded = load_reader(config.run, name, config.agent, flag, device=config.device, dtype=config.dtype)
-    settle_threads({name: loaded.model})
-    return loaded
 
 
 def _own(config: ReadConfig, reader: LanguageModel, condition: str, step: int | None) -> list[Episode]:
@@ -149,7 +102,7 @@ def _one(config: ReadConfig, job: Job) -> dict[str, Any]:
         if changed != "writer":
             fail(f"--reader {job.reader}: {job.place.figures} was made with another {changed}; --force replaces it")
     try:
-        with _progress(f"{job.reader} reads {job.condition}") as advance:
+        with progress(f"{job.reader} reads {job.condition}") as advance:
             device = job.agents[job.reader].model.model.device
             figures = make(job, Budget.of(config.tokens, device), advance)
     except (ReadingError, AgentError) as error:
@@ -176,7 +129,7 @@ def _view(config: ReadConfig) -> int:
     if episode is None:
         first = next((one.id for one in read_episodes(config.run)), "none")
         fail(f"--view {config.view}: no episode of this run has that id; its first is {first}")
-    agent = _load(config, config.reader, "--reader").model
+    agent = load(config, config.reader, "--reader").model
     try:
         seen = see(agent, config.reader, episode)
         if seen.fed > agent.context:
@@ -207,32 +160,6 @@ def _show(config: ReadConfig, figures: dict[str, Any], last: str) -> None:
     screen = Screen()
     for line in [*lines(figures), last]:
         screen.tell(visible(line))
-
-
-@contextmanager
-def _progress(said: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar on standard error, or a line every ten seconds; gives what is told (tokens done since, tokens in all)."""
-    from arena.show import Screen
-
-    screen = Screen(stderr=True)
-    if screen.is_terminal:
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=screen, transient=True) as progress:
-            bar = progress.add_task(visible(said), total=None)
-            yield lambda tokens, total: progress.update(bar, advance=tokens, total=total)
-        return
-    done, last = 0, time.monotonic()
-
-    def advance(tokens: int, total: int) -> None:
-        nonlocal done, last
-        done += tokens
-        if time.monotonic() - last > 10:
-            say(visible(f"{said}: {done} of {total} tokens"), sys.stderr)
-            last = time.monotonic()
-
-    yield advance
 
 
 def cli(argv: list[str] | None = None) -> int:

@@ -69,6 +69,16 @@ def settled_condition(run: Path, condition: str, step: int | None, reader: str) 
     return condition, steps[0] if step is None else step
 
 
+def alone(run: Path, name: str, step: int | None, most: int = 0) -> list[Episode]:
+    """The first ``most`` (0: all) of what somebody wrote alone: solo solutions, else a run of its own; maybe none."""
+    there = dict.fromkeys(condition for condition, _ in conditions_of(run))
+    if condition := next((one for one in (f"solo:{name}", "team") if one in there), ""):
+        found = chosen(run, *settled_condition(run, condition, step, name), most)
+        if all(episode.authors == [name] and not episode.prefix_spans for episode in found):
+            return found
+    return []
+
+
 def chosen(run: Path, condition: str, step: int | None, most: int) -> list[Episode]:
     """The first ``most`` (0: all) episodes of a condition. Raises UserError."""
     found = []

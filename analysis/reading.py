@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.contract import View
+from analysis.detectors.mining import ReadSolution
 from arena.episode import Episode, SpanRecord, spans_of
 
 if TYPE_CHECKING:
@@ -107,6 +108,14 @@ class Reading:
     def end_nats(self) -> float | None:
         """Surprisal of the end; None for a solution that was cut off."""
         return float(self.surprisal[-1]) if self.text.ended else None
+
+    def solution(self) -> ReadSolution:
+        """For the miner of jargon: the tokens that count and have a place in the text."""
+        text = self.text
+        surprisal = self.surprisal[: len(text.starts)].tolist()  # without the end
+        tokens = zip(text.starts, text.stops, surprisal, text.counted, strict=True)
+        placed = [(start, stop, nats) for start, stop, nats, counts in tokens if counts and start != NOWHERE]
+        return ReadSolution(text.episode.problem_id, text.episode.text, placed)
 
 
 def see(agent: LanguageModel, reader: str, episode: Episode) -> SeenText:

@@ -32,6 +32,29 @@ def fail(message: str) -> NoReturn:
     raise UserError(message)
 
 
+def check_least(config: object, least: int, *flags: str) -> None:
+    """Raises UserError for the first of a configuration's numbers that is below."""
+    for flag in flags:
+        if (value := getattr(config, flag)) < least:
+            wanted = f"at least {least}" if least else "0 or more"
+            fail(f"--{flag.replace('_', '-')} must be {wanted}, not {value}")
+
+
+def check_file(flag: str, path: Path, *, force: bool) -> None:
+    """Raises UserError, before anything is computed, for a file that could not be written, or is there already."""
+    try:
+        if path.is_dir():
+            fail(f"{flag} {path}: is a folder; name a file")
+        if path.exists() and not force:
+            fail(f"{flag} {path}: is there already; give --force to write over it, or choose another name")
+        if not path.parent.is_dir():
+            fail(f"{flag} {path}: there is no folder {path.parent}; make it first")
+        if not os.access(path.parent, os.W_OK):
+            fail(f"{flag} {path}: nothing may be written into {path.parent}; choose another folder")
+    except OSError as error:  # a name that no disk takes
+        fail(f"{flag} {path}: {error.strerror}")
+
+
 def parse_options(options: Callable[..., T], argv: Sequence[str] | None = None, **tyro_options: Any) -> T:
     """Reads options (a dataclass) from the command line. Raises UserError for what cannot be read.
 

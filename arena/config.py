@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import tomllib
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, TypeVar, get_args
@@ -11,7 +13,7 @@ import tyro
 
 from agents.contract import AgentError
 from agents.registry import DEVICE, DTYPES, AgentConfig, defined_agents, resolve, table_of, takes
-from arena.command import fail
+from arena.command import check_least, fail, parse_options, told
 from arena.policy import Once, PolicyError, default_policy, parse
 
 Splits = Literal["train", "held-out", "test"]
@@ -155,6 +157,16 @@ def with_file(config: C, path: Path) -> C:
     return config
 
 
+def flags_over_file(default: C, argv: Sequence[str] | None, prog: str) -> C:
+    """What a command line says: flags over ``--config`` over defaults. Raises UserError."""
+    argv = sys.argv[1:] if argv is None else argv
+    if path := told(argv, "--config"):
+        default = with_file(default, Path(path))
+    if told(argv, "--only"):
+        vars(default).update(only=[])  # the flag wins, it does not add
+    return parse_options(type(default), argv, default=default, prog=prog)
+
+
 def agent_tables(tables: Any) -> dict[str, dict[str, Any]]:
     """The tables [agents.NAME], each value of the type that it must have. Raises AgentError."""
     if not isinstance(tables, dict) or not all(isinstance(table, dict) for table in tables.values()):
@@ -182,15 +194,12 @@ def resolved(config: RunConfig) -> RunConfig:
     names = config.names
     if any(not name.strip() for name in names) or len(set(names)) != len(names):
         fail(f"--pair {config.pair}: give different names separated by ':', as in senior:junior")
-    for flag in ("episodes", "samples", "limit", "batch_size"):
-        if getattr(config, flag) < 1:
-            fail(f"--{flag.replace('_', '-')} must be at least 1, not {getattr(config, flag)}")
+    check_least(config, 1, "episodes", "samples", "limit", "batch_size")
+    check_least(config, 0, "show")
     if config.episodes % config.samples:
         fail(f"--episodes {config.episodes} is not a multiple of --samples {config.samples}")
     if not 0 <= config.seed < 2**63:
         fail(f"--seed must be a whole number from 0 to {2**63 - 1}, not {config.seed}")
-    if config.show < 0:
-        fail(f"--show must be 0 or more, not {config.show}")
     if config.split not in get_args(Splits):
         fail(f"--split must be one of {', '.join(get_args(Splits))}, not {config.split!r}")
     if config.baselines and config.prefix:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Coroutine, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from agents.contract import Agent, AgentError, Seat, View
+from agents.contract import Agent, AgentError, Reviewer, Seat, View
 from arena.episode import Episode
 from arena.jobs import Job, episode_of
-from arena.reference import Played, play
+from arena.reference import Begun, Played, play
 
 
 class ReferenceEngine:
@@ -30,9 +30,19 @@ class ReferenceEngine:
 
 
 async def play_job(
-    job: Job, agents: Mapping[str, Agent], *, seed: int, limit: int, stop: asyncio.Event | None = None
+    job: Job,
+    agents: Mapping[str, Agent],
+    *,
+    seed: int,
+    limit: int,
+    stop: asyncio.Event | None = None,
+    begun: Begun | None = None,
+    note: Callable[[Begun], Awaitable[None]] | None = None,
 ) -> Episode:
-    """Plays one job: seats its agents, lets them take turns, and puts the episode together."""
+    """Plays one job: seats its agents, lets them take turns, and puts the episode together.
+
+    ``stop``, ``begun`` and ``note`` are those of `arena.reference.play`.
+    """
     began = time.perf_counter()
     seats: dict[str, Seat] = {}
     asked: list[str] = []
@@ -47,7 +57,21 @@ async def play_job(
             others = tuple(other for other in job.names if other != name)
             seats[name] = agents[name].sit(View(job.problem.question, name, others, ask))
         chance, p = job.chance(seed), job.policy.p_at(job.step)
-        played = await play(seats, job.policy, chance, limit=limit, p=p, prefix=job.prefix, asked=asked, stop=stop)
+        played = await play(
+            seats,
+            job.policy,
+            chance,
+            limit=limit,
+            p=p,
+            prefix=job.prefix,
+            asked=asked,
+            stop=stop,
+            begun=begun,
+            note=note,
+        )
+        for seat in seats.values():
+            if isinstance(seat, Reviewer):
+                await seat.review(played.ended)
     except AgentError as error:  # it could not even sit down: a failed episode is data too
         played = Played(list(job.prefix), "error", str(error))
     finally:

@@ -19,7 +19,6 @@ Who writes unit u is a function of u, the schedule and the episode's coin u: not
 
 from __future__ import annotations
 
-import importlib
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,6 +30,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from agents.chance import Uniforms
+from agents.own import own
 from agents.units import RULES, UnitRule
 
 GRAMMAR = (
@@ -246,14 +246,7 @@ class Call:
         return index
 
     def _function(self) -> Callable[[int, int, float], int]:
-        module, _, name = self.path.partition(":")
-        try:
-            found: Callable[[int, int, float], int] = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError, ValueError, TypeError) as error:
-            raise PolicyError(f"call={self.path}: {error}") from None
-        if not callable(found):
-            raise PolicyError(f"call={self.path}: is not a function of (unit, agents, coin)")
-        return found
+        return own("call=", self.path, PolicyError)
 
     def check(self, names: Sequence[str]) -> None:
         self._function()

@@ -7,7 +7,7 @@ all there is: the distribution of a handoff is in `agents.seat` and `agents.dist
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from agents.chance import Chance
@@ -31,6 +31,15 @@ class Played:
     """Index of the author of each unit, as the schedule assigned them."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """An episode in the middle, to be gone on with: its turns, and on demand the pens."""
+
+    spans: tuple[Span, ...] = ()
+    """What was written after the prefix."""
+    pens: tuple[tuple[int, str], ...] = ()
+
+
 async def play(
     seats: Mapping[str, Seat],
     policy: Policy,
@@ -41,21 +50,27 @@ async def play(
     prefix: Sequence[Span] = (),
     asked: list[str] | None = None,
     stop: asyncio.Event | None = None,
+    begun: Begun | None = None,
+    note: Callable[[Begun], Awaitable[None]] | None = None,
 ) -> Played:
     """Plays one episode to its end. ``seats`` are in the order of the pair; ``limit`` counts written tokens.
 
     A prefix is read by everybody, also by those who wrote it; nobody acts in it. ``asked`` is where names are put that
     ask for the pen while others write: on demand it moves at the next opening. ``stop`` ends the episode where it is.
+
+    ``note`` is told, and waited for, after every turn; what it was told last may be given as ``begun`` by another
+    process, which goes on from there. Draws are looked up, so that they are what they would have been.
     """
     names = tuple(seats)
     demand = isinstance(policy.schedule, OnDemand)
     asked = [] if asked is None else asked
     stop = asyncio.Event() if stop is None else stop
-    pens: list[tuple[int, str]] = []
+    begun = begun or Begun()
+    pens = list(begun.pens)
     now = Situation(names, chance.coin, p, pens)
     reader = Reader(policy.rule)
     spans: list[Span] = []
-    for span in prefix:
+    for span in (*prefix, *begun.spans):
         reader.skip(span.steps())
         for seat in seats.values():
             seat.read(span)
@@ -73,6 +88,8 @@ async def play(
         units = tuple(policy.schedule.author(u, now) for u in range(reader.unit + 1))
         return Played(spans, ended, error, tuple(pens), units)
 
+    if begun.spans and begun.spans[-1].ended:
+        return result("end")
     while written < limit:
         unit = reader.unit + 1
         index = author_of(unit, unit)
@@ -117,6 +134,8 @@ async def play(
                 return result("error", f"{author}: it gave the pen to {span.asks!r}, who did not sit down")
             pens.append((reader.unit + 1, span.asks))
             asked[:] = [name for name in asked if name != author]  # it has just given the pen away
+        if note and (span.written or span.ended):
+            await note(Begun(tuple(spans[len(prefix) :]), tuple(pens)))
         if span.ended:
             return result("end")
         if stop.is_set():

@@ -24,12 +24,10 @@ from arena.command import (
     leave,
     new_folder,
     out_of_memory,
-    parse_options,
     patient_interrupt,
     to_go_on,
-    told,
 )
-from arena.config import RunConfig, load_defaults, resolved, saved
+from arena.config import RunConfig, flags_over_file, resolved, saved
 from arena.terminal import say, visible
 
 _AHEAD = 64
@@ -353,17 +351,8 @@ def _say_how_to_go_on(folder: Path, done: int) -> None:
 
 
 def cli(argv: list[str] | None = None) -> int:
-    """The command line: flags over ``--config`` over defaults."""
-    argv = sys.argv[1:] if argv is None else argv
-
-    def act() -> int:
-        path = told(argv, "--config")
-        default = load_defaults(Path(path)) if path else RunConfig()
-        if any(word.partition("=")[0] == "--only" for word in argv):
-            default.only = []  # the flag wins, it does not add
-        return main(parse_options(RunConfig, argv, default=default, prog="python -m arena.run"))
-
-    return guarded(act)
+    """The command line; returns the exit code."""
+    return guarded(lambda: main(flags_over_file(RunConfig(), argv, "python -m arena.run")))
 
 
 if __name__ == "__main__":

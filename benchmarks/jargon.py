@@ -11,21 +11,25 @@ import random
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from agents.contract import View
+from agents.contract import Span
 from agents.language_model import LanguageModel
 from agents.registry import AgentConfig, make_agent
 from analysis.detectors import load_detector
 from analysis.detectors.base import Detector
 from analysis.detectors.measures import agreement
-from analysis.detectors.mining import Options, ReadSolution, mine
+from analysis.detectors.mining import ReadSolution, mine
 from analysis.detectors.ngrams import pieces
+from analysis.detectors.options import Options
+from analysis.reading import see
+from analysis.scoring import read
+from arena.episode import Episode, assemble
 from arena.lines import read_episodes
 from arena.tasks import Problem, find_problem, load_task
 
@@ -50,14 +54,16 @@ NOTATIONS: dict[str, tuple[Callable[[str], str], str]] = {
 """How a plain worked solution is rewritten, and the pattern that finds what was written."""
 
 
-def read_by(junior: LanguageModel, problem: str, question: str, text: str) -> ReadSolution:
-    """A plain teacher-forced pass of a model whose tokeniser spells ASCII byte by byte, as the embedded ones' does."""
-    prompt, ids = list(junior.sit(View(question, "junior")).ids), junior.encode(text)[0]
-    with torch.inference_mode():
-        logits = junior.model(input_ids=torch.tensor([prompt + ids])).logits[0].float()
-    nats = -logits[len(prompt) - 1 : -1].log_softmax(-1)[torch.arange(len(ids)), torch.tensor(ids)]
-    ends = np.cumsum([len(junior.vocabulary.pieces[token]) for token in ids]).tolist()
-    return ReadSolution(problem, text, list(zip([0, *ends[:-1]], ends, nats.tolist(), strict=True)))
+def solved(problem: Problem, text: str) -> Episode:
+    """A solution that nobody had to play."""
+    text, spans = assemble([Span("worked", text, ended=True)])
+    return Episode(
+        f"{problem.id}#0", problem.id, 0, problem.question, text, spans, ["worked"], "word:solo", 0, "end", 256
+    )
+
+
+def read_by(junior: LanguageModel, episodes: Iterable[Episode]) -> list[ReadSolution]:
+    return [one.solution() for one in read(junior, [see(junior, "junior", one) for one in episodes])]
 
 
 def held(name: str, detector: Detector, truth: Detector, texts: list[str]) -> None:
@@ -69,13 +75,15 @@ def notations(junior: LanguageModel, problems: list[Problem], own: list[ReadSolu
     """Mines each notation; gives what the plain solutions cost."""
     plain: list[ReadSolution] = []
     for name, (rewrite, pattern) in NOTATIONS.items():
-        read = [read_by(junior, one.id, one.question, rewrite(one.solution or "")) for one in problems]
-        plain = plain or read
-        found = mine(read, own)
+        written = read_by(junior, (solved(one, rewrite(one.solution or "")) for one in problems))
+        plain = plain or written
+        found = mine(written, own)
         print(f"{name}: {[(one.ngram, round(one.share, 2), round(one.nats, 1)) for one in found.found]}")
-        held("held against its pattern", found.detector(), load_detector(f"pattern:{pattern}"), [x.text for x in read])
+        held(
+            "held against its pattern", found.detector(), load_detector(f"pattern:{pattern}"), [x.text for x in written]
+        )
         if name == "plain":
-            print(f"  without a least excess: {len(mine(read, own, Options(least_excess=-99)).found)} found")
+            print(f"  without a least excess: {len(mine(written, own, Options(least_excess=-99)).found)} found")
     return plain
 
 
@@ -134,8 +142,7 @@ def main(run: Path, again: Path) -> None:
     episodes = list(read_episodes(run))
     texts = {name: [one.text for one in episodes if one.condition == name] for name in ("team", "solo:senior")}
     senior, own = (
-        [read_by(junior, one.problem_id, one.question, one.text) for one in episodes if one.condition == f"solo:{name}"]
-        for name in ("senior", "junior")
+        read_by(junior, (one for one in episodes if one.condition == f"solo:{name}")) for name in ("senior", "junior")
     )
     found = mine(senior, own)
     print(f"{found.looked_at} n-grams looked at, {found.to_confirm} to confirm, {found.confirmed} confirmed;")
@@ -145,7 +152,7 @@ def main(run: Path, again: Path) -> None:
     for name, some in texts.items():
         held(name, found.detector(), CALCULATOR, some)
     print(f"the other way round: {len(mine(own, senior).found)} found")
-    other = [read_by(junior, one.problem_id, one.question, one.text) for one in read_episodes(again)]
+    other = read_by(junior, read_episodes(again))
     for least in (Options().least_excess, -99.0):
         found = mine(other, own, Options(least_excess=least))
         print(f"the junior against itself, least excess {least:.1f}: {found.found}")

@@ -15,7 +15,8 @@ import pytest
 from agents.conformance import ConformanceError, Report, assert_conforms, check_agent
 from agents.conformance.runner import CHECKS
 from agents.contract import Agent, View
-from agents.desk import Asking
+from agents.desk import Action, Asking
+from agents.line_commands import action_of
 from agents.line_desk import TerminalDesk
 from agents.person import Person
 from agents.registry import AgentConfig, make_agent, resolve
@@ -169,10 +170,10 @@ class Typist:
         self.asked = 0
         self.line: str | None = None
 
-    def open(self, view: View, typed: Callable[[], None]) -> None:
+    def open(self, view: View, acted: Callable[[], None]) -> None:
         self.line = None
 
-    def ask(self, asking: Asking) -> None:
+    async def ask(self, asking: Asking) -> None:
         self.asked += 1
         self.line = self.LINES[self.asked % len(self.LINES)]
         if asking.stuck or self.asked % 97 == 0:
@@ -186,14 +187,22 @@ class Typist:
         await asyncio.sleep(0)
         return True
 
-    def take(self) -> str | None:
+    def take(self) -> Action | None:
         line, self.line = self.line, None
-        return line
+        return None if line is None else action_of(line)
+
+    def now(self) -> float:
+        return 0.0
+
+    async def review(self, ended: str, together: bool) -> dict[str, Any]:
+        return {}
 
     def hear(self, author: str, piece: bytes) -> None: ...
     def wrote(self, author: str, text: str, ended: bool) -> None: ...
     def notice(self, line: str) -> None: ...
+    def sent(self, text: str) -> None: ...
     def show(self, turns: Any) -> None: ...
+    def help(self) -> None: ...
     def close(self) -> None: ...
 
 

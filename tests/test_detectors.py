@@ -20,8 +20,8 @@ from analysis.detectors import Detector, DetectorError, DetectorTimeoutError, lo
 from analysis.detectors.base import checked, joined
 from analysis.detectors.language import CONFIDENCE, Lexicon
 from analysis.detectors.measures import MOST_TIMEOUTS, DetectorTally, agreement, measure
-from analysis.detectors.mining import Options
 from analysis.detectors.ngrams import NUMBER, RARE, NgramDetector, pieces
+from analysis.detectors.options import Options
 from analysis.detectors.patterns import Calculator, Pattern
 from analysis.detectors.shares import LanguageTally
 from arena.episode import Episode, SpanRecord
@@ -79,7 +79,7 @@ def test_importing_costs_nothing_heavy(modules: str, heavy: set[str]) -> None:
         ("python:", "python:MODULE:CALLABLE"),
         ("python:no_such_module:x", "PYTHONPATH"),
         ("python:json:nothing", "no class or function 'nothing'"),
-        ("python:builtins:dict", "what dict() gives is no detector"),
+        ("python:builtins:dict", "what this gives is no detector"),
         ("python:builtins:next", "next() failed (TypeError"),
     ],
 )

@@ -9,18 +9,20 @@ from itertools import product
 
 import numpy as np
 import pytest
-import torch
 from scipy import stats
 
 from agents.chance import stable_key
-from agents.contract import View
-from agents.language_model import LanguageModel
+from agents.contract import Span
 from analysis.detectors import DetectorError, load_detector
 from analysis.detectors.flips import corrected
 from analysis.detectors.measures import agreement
-from analysis.detectors.mining import Options, ReadSolution, mine
+from analysis.detectors.mining import ReadSolution, mine
+from analysis.detectors.options import Options
+from analysis.reading import see
+from analysis.scoring import read
 from arena.tasks import load_task
 from tests.models import embedded
+from tests.stored import stored
 
 
 def solution(problem: str, words: str, dear: str = "", nats: float = 9.0) -> ReadSolution:
@@ -244,27 +246,17 @@ def test_tokens_that_are_none(token: tuple[int, int, float]) -> None:
 # -- the embedded pair
 
 
-def read_by(junior: LanguageModel, problem: str, question: str, text: str) -> ReadSolution:
-    """A plain teacher-forced pass. The embedded tokeniser spells ASCII byte by byte."""
-    prompt, ids = list(junior.sit(View(question, "junior")).ids), junior.encode(text)[0]
-    with torch.inference_mode():
-        logits = junior.model(input_ids=torch.tensor([prompt + ids])).logits[0].float()
-    at, tokens = 0, []
-    for place, token in enumerate(ids, len(prompt) - 1):
-        end = at + len(junior.vocabulary.pieces[token])
-        tokens.append((at, end, float(-logits[place].log_softmax(-1)[token])))
-        at = end
-    return ReadSolution(problem, text, tokens)
-
-
 def test_the_embedded_seniors_jargon_is_found_without_being_told() -> None:
     """Worked solutions in the senior's style, and in plain style as what the junior itself would write."""
     junior = embedded("junior")
     readings: dict[str, list[ReadSolution]] = {}
     for style in ("jargon", "plain"):
         problems = load_task(f"arithmetic:style={style}").problems("test")
-        some = [problems[n] for n in range(40)]
-        readings[style] = [read_by(junior, one.id, one.question, one.solution or "") for one in some]
+        worked = [
+            replace(stored(Span("worked", one.solution or ""), problem=one.id), question=one.question)
+            for one in (problems[n] for n in range(40))
+        ]
+        readings[style] = [one.solution() for one in read(junior, [see(junior, "junior", one) for one in worked])]
     found = mine(readings["jargon"], readings["plain"])
     forms = {one.ngram for one in found.found}
     assert {(" <<",), (">>",)} <= forms

@@ -58,7 +58,8 @@ def test_every_line_is_read_once_whatever_the_parts(
 ) -> None:
     run = write(tmp_path / "run", [one.line() for one in played])
     whole = analysis.load(run)
-    for size in (1, 100, 1000, 4096, len(played[0].line()), (run / "episodes.jsonl").stat().st_size - 1):
+    first = len(played[0].line())
+    for size in (997, 4096, first - 1, first, first + 1, (run / "episodes.jsonl").stat().st_size - 1):
         monkeypatch.setattr(stored, "PART", size)
         told: list[float] = []
         table = stored.read_table(run, jobs=1, progress=told.append)
@@ -78,7 +79,7 @@ def test_broken_lines_are_named_and_left_out(
     odd = json.dumps({**json.loads(good[2]), "spans": 3}).encode() + b"\n"
     lines = [good[0], changed, b"{\n", good[3], b"[]\n", later, odd, b"\xff\n", good[4], good[5][:-20]]
     run = write(tmp_path / "run", lines)
-    for size in (1, 3000, stored.PART):
+    for size in (700, 3000, stored.PART):
         monkeypatch.setattr(stored, "PART", size)
         frames = analysis.load(run)
         assert list(frames.episodes["id"]) == [played[n].id for n in (0, 3, 4)]

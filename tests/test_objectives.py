@@ -305,7 +305,7 @@ def test_ones_own() -> None:
         ({"name": "python:tests.test_objectives"}, ("objective.name",)),
         ({"name": "python:no.such.module:X"}, ("objective.name python:no.such.module:X", "ModuleNotFoundError")),
         ({"name": "python:tests.test_objectives:Missing"}, ("objective.name", "Missing")),
-        ({"name": "python:math:pi"}, ("python:math:pi", "not callable")),
+        ({"name": "python:math:pi"}, ("objective.name python:math:pi: ", "no class or function 'pi'")),
         ({"name": "python:tests.test_objectives:Unfinished"}, ("lacks others, advantages, divisor",)),
         ({"name": "python:tests.test_objectives:Unfinished", "power": 1}, ("python:tests.test_objectives:Unfinished",)),
         ({"name": "python:tests.test_objectives:Squared", "lower": 1}, ("objective.lower", "it has power")),

@@ -22,19 +22,21 @@ from hypothesis import strategies as st
 
 from agents.chance import Chance
 from agents.contract import Agent, AgentError, Listener, Seat, Span, Turn, View
+from agents.desk import Slip, Write
 from agents.draft import Draft
+from agents.line_commands import action_of, line_of
 from agents.line_desk import TerminalDesk, reader_of
 from agents.person import Person, PersonSeat
 from agents.plain import cleaned, inline, visible
 from agents.scripted import Reciting, Scripted
 from agents.units import RULES
 from arena import terminal
-from arena.engines import ReferenceEngine
+from arena.engines import ReferenceEngine, play_job
 from arena.episode import Episode
 from arena.jobs import Job
 from arena.policy import parse
 from arena.proof import problems_of
-from arena.reference import Played, play
+from arena.reference import Begun, Played, play
 from arena.tasks import Problem
 from tests.models import embedded
 from tests.running import ENVIRONMENT, ROOT
@@ -478,7 +480,7 @@ def test_a_stopped_turn_keeps_what_was_typed_and_loses_no_line() -> None:
         seat = seat_of(person)
         write(b"One\n")
         span = asyncio.run(stop_after(seat, turn(), "Enter takes it"))
-        assert (span, person.ahead) == (Span("ann", cut=True), ["One"])
+        assert (span, person.ahead) == (Span("ann", cut=True), [Write("One")])
         span = asyncio.run(stop_after(seat, turn(), "Enter takes it", b"\n", "go on"))  # another event loop
         assert span == Span("ann", "One", cut=True)
         assert "your turn was stopped; kept: One\n" in shown.getvalue()
@@ -488,7 +490,7 @@ def test_a_stopped_turn_keeps_what_was_typed_and_loses_no_line() -> None:
         assert asyncio.run(seat.write(stopped)) == Span("ann", cut=True)
         write(b"ine\n")
         span = asyncio.run(stop_after(seat, turn("sentence"), "half a line. Enter"))
-        assert (span.text, person.ahead) == ("", ["half a line"])
+        assert (span.text, person.ahead) == ("", [Write("half a line")])
         seat.leave()
         assert person.ahead == []
         assert "typed for a turn that did not come, and dropped: half a line\n" in shown.getvalue()
@@ -501,7 +503,7 @@ def test_a_stopped_turn_keeps_what_was_typed_and_loses_no_line() -> None:
         ("sentence", ["One two. Three"], "One two."),
         ("sentence", ["One two"], ""),
         ("line", ["One"], "One\n"),
-        ("paragraph", ["One", "two\\"], "One\n\ntwo\n\n"),
+        ("paragraph", ["One", "two\n"], "One\n\ntwo\n\n"),
         ("solution", ["One"], ""),
         ("spaced-token", ["One two"], "One two "),
     ],
@@ -594,11 +596,11 @@ SIT = """
 from agents.line_desk import TerminalDesk
 from agents.person import Person
 from agents.scripted import Reciting
-from arena.engines import ReferenceEngine
+from arena.engines import ReferenceEngine, play_job
 from tests.test_person import job
 agents = {"ann": Person(TerminalDesk()), "senior": Reciting("a b c")}
 for episode in ReferenceEngine(agents, seed=0, limit=9).episodes([job("word:alternate", "ann", "senior")] * 2):
-    print("made:", episode.text)
+    print("made:", episode.text, episode.views["ann"].get("review", ""))
 """
 
 
@@ -633,13 +635,68 @@ def test_in_a_real_terminal(second: bytes, code: int) -> None:
         expect(b"senior: a\r\n")
         expect(b"> ")
         os.write(here, b"/end\n")
-        expect(b"made: One a\r\n")
+        expect(b"7 (very easy): ")
+        os.write(here, b"8\n")
+        expect(b"a number from 1 to 7")
+        os.write(here, b"6\n")
+        expect(b"made: One a {'ease': 6}\r\n")
         expect(b"> ")
         os.write(here, second)
         if not code:
-            expect(b"made: \r\n")
+            expect(b"made:  \r\n")
         assert child.wait(30) in (code, 128 - code)
     finally:
         child.kill()
         child.wait()
         os.close(here)
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["", "two words", "//slash", "/end", "/end #### 3", "/give", "/give bob", "/undo", "/text", "/help", "/quit"],
+)
+def test_a_command_can_be_spelt_again(line: str) -> None:
+    assert line_of(action_of(line)) == line
+    assert action_of("/nope") == Slip("there is no /nope; /help lists what there is, and // writes a slash")
+    assert [line_of(action_of(one)) for one in ("/newline", "\\", "a\\", "a\\\\")] == ["/newline"] * 2 + [
+        "a\\",
+        "a\\\\",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("handoff", "lines"),
+    [
+        ("word:alternate", ["One", "two", "three", "/end 4"]),
+        ("word:demand", ["", "One", "/give", "", "two", "/end #### 3"]),
+    ],
+)
+def test_an_episode_is_gone_on_with_after_any_turn(handoff: str, lines: list[str]) -> None:
+    """By another process, say: the same turns, authors and pens, with the factors that were recorded."""
+    names, noted, taken = ("senior", "ann"), [], []
+    given = Job(Problem("p/0", "How many?", "1"), 0, parse(handoff).check(names), names)
+
+    async def gone_on(begun: Begun | None, left: list[str]) -> Episode:
+        shown = io.StringIO()
+        person = Person(TerminalDesk(io.StringIO("".join(f"{line}\n" for line in left)), shown))
+
+        async def note(begun: Begun) -> None:
+            noted.append(begun)
+            taken.append(shown.getvalue().count("\n> ") - len(person.ahead))
+
+        agents: dict[str, Agent] = {"senior": embedded("senior"), "ann": person}
+        return await play_job(given, agents, seed=3, limit=40, begun=begun, note=note)
+
+    whole = asyncio.run(gone_on(None, lines))
+    assert problems_of(whole) == []
+    assert len(noted) > 3
+    for begun, used in list(zip(noted, taken, strict=True)):
+        again = asyncio.run(gone_on(begun, lines[used:]))
+        assert problems_of(again) == []
+        assert (again.text, again.pens, again.ended) == (whole.text, whole.pens, whole.ended)
+        assert [(one.author, one.start, one.token_ids) for one in again.spans] == [
+            (one.author, one.start, one.token_ids) for one in whole.spans
+        ]
+        for one, other in zip(again.spans, whole.spans, strict=True):
+            assert one.logprobs == pytest.approx(other.logprobs, abs=1e-5)
+            assert one.end_logprob == pytest.approx(other.end_logprob, abs=1e-5)

@@ -185,7 +185,7 @@ def test_the_grammar_names_everything_there_is() -> None:
         ("word:call=no.such.module:f", NAMES, "no.such"),
         ("word:call=:f", NAMES, "call=:f"),
         ("word:call=..x:f", NAMES, "call=..x:f"),
-        ("word:call=tests.test_policy:not_a_function", NAMES, "is not a function"),
+        ("word:call=tests.test_policy:not_a_function", NAMES, "has no class or function"),
     ],
 )
 def test_a_policy_that_does_not_fit_the_agents(text: str, names: Sequence[str], word: str) -> None:

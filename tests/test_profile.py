@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from scipy import stats
+from statsmodels.stats.multitest import multipletests
 
 from agents.contract import Agent
 from agents.scripted import Scripted
@@ -128,10 +129,12 @@ def test_places_and_strides() -> None:
 
 
 def test_breaks_by_hand_and_by_scipy() -> None:
-    assert [mcnemar(*pair) for pair in ((0, 0), (1, 0), (5, 0), (0, 5))] == [1, 0.5, 1 / 32, 1]
-    assert mcnemar(9, 4) == pytest.approx(stats.binomtest(9, 13, alternative="greater").pvalue)
-    assert holm([0.01, 0.04, 0.03, 0.9]) == pytest.approx([0.04, 0.09, 0.09, 0.9])
-    assert holm([]) == []
+    found = mcnemar(np.array([0, 1, 5, 0, 9]), np.array([0, 0, 0, 5, 4]))
+    assert found == pytest.approx([1, 0.5, 1 / 32, 1, stats.binomtest(9, 13, alternative="greater").pvalue])
+    assert holm(np.array([0.01, 0.04, 0.03, 0.9])) == pytest.approx([0.04, 0.09, 0.09, 0.9])
+    many = np.random.default_rng(0).random(40) ** 4
+    assert holm(many) == pytest.approx(multipletests(many, method="holm")[1])
+    assert not len(holm(np.array([])))
     right = np.zeros((4, 16), dtype=bool)
     right[0, :12] = right[1, :12] = right[3, :] = True  # falls from .75 to 0 after the second place, and comes back
     steps = falls(right)

@@ -215,7 +215,7 @@ def test_a_reader_of_another_name_is_not_taken_for_the_one_that_wrote(
         (["--condition", "solo:me"], "--condition solo:me: this run has solo:senior, solo:junior, team"),
         (["--step", "3"], "--step 3: solo:senior has no steps"),
         (["--episodes", "9"], "--episodes 9: solo:senior has 8; ask for 8 at most, or leave it out for all"),
-        (["--episodes", "-1"], "--episodes must be 0 (all) or more"),
+        (["--episodes", "-1"], "--episodes must be 0 or more"),
         (["--tokens", "0"], "--tokens must be at least 1"),
         (["--seed", "-1"], "--seed must be 0 or more"),
         (["--drift", "--condition", "team"], "--drift: team was not written by one model alone; give --condition"),

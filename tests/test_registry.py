@@ -93,13 +93,13 @@ number = 3
     agent = make_agent(resolve("x", {"x": AgentConfig("python:theirs:made")}))
     assert played({"x": agent}, "word:solo", PROBLEMS[0]).text == "yes #### 4"
     for rest, why in (
-        ("theirs:number", "TypeError: 'int' object is not callable"),
-        ("theirs:missing", "AttributeError: .*'missing'"),
-        ("theirs:needs", "TypeError: .*'what'"),
-        ("theirs:fails", "RuntimeError: not today$"),
-        ("theirs:Half", "gave <theirs.Half object .* which is no agent"),
-        ("broken:x", "ModuleNotFoundError: No module named 'no_such_thing'"),
-        ("nowhere:x", "ModuleNotFoundError: No module named 'nowhere'"),
+        ("theirs:number", "theirs has no class or function 'number'"),
+        ("theirs:missing", "theirs has no class or function 'missing'"),
+        ("theirs:needs", r"needs\(\) failed \(TypeError: .*'what'\)"),
+        ("theirs:fails", r"fails\(\) failed \(RuntimeError: not today nor ever\)$"),
+        ("theirs:Half", "what this gives is no agent"),
+        ("broken:x", r"cannot import broken \(ModuleNotFoundError: No module named 'no_such_thing'\)"),
+        ("nowhere:x", r"cannot import nowhere \(.*\); start in its folder, or name that in PYTHONPATH"),
     ):
         with pytest.raises(AgentError, match=f"^python:{rest}: {why}") as caught:
             make_agent(resolve("x", {"x": AgentConfig(f"python:{rest}")}))

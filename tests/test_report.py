@@ -199,7 +199,7 @@ def test_a_report_answers_first_and_says_what_it_cannot(tmp_path: Path, played: 
     rows = list(csv.DictReader((folder / "accuracy-table.csv").open()))
     assert {(row["arm"], row["measure"]) for row in rows} >= {("tandem", "accuracy"), ("alone", "retention")}
     assert (folder / "training.png").read_bytes()[:4] == b"\x89PNG"
-    with pytest.raises(UserError, match="there is a report already; give --force"):
+    with pytest.raises(UserError, match="is there already; give --force"):
         report(tmp_path / "report.html", tmp_path / "tandem")
     report(tmp_path / "report.html", tmp_path / "tandem", force=True)
 
@@ -310,3 +310,17 @@ def test_labels_are_the_shortest_that_tell_apart() -> None:
     names = [Path(name) for name in ("/r/x/a/seed-0", "/r/x/a/seed-1", "/r/y/a/seed-0", "/r/y/b")]
     assert arms_of._labels(names) == ["x/a", "x/a", "y/a", "y/b"]
     assert arms_of._labels(names[:2]) == ["a", "a"]
+
+
+def test_languages_by_solution_and_by_author(tmp_path: Path, played: list[Episode], capsys) -> None:
+    run = run_of(tmp_path / "a", played, "111000")
+    main(ReportConfig(runs=[str(run)], out=tmp_path / "out.html", languages="en,fr"))
+    with (tmp_path / "out" / "languages-words.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    alone = next(row for row in rows if row["who"] == "senior alone")
+    assert float(alone["en"]) + float(alone["und"]) == pytest.approx(1)
+    assert alone["fr"] == "0.000"
+    assert "--languages en,fr" in (tmp_path / "out.md").read_text()
+    with pytest.raises(UserError, match=r"--languages en,xx: .*knows no 'xx'"):
+        main(ReportConfig(runs=[str(run)], out=tmp_path / "no.html", languages="en,xx"))
+    assert not (tmp_path / "no.html").exists()

@@ -21,6 +21,7 @@ from analysis.statistics import (
     bootstrap_difference,
     bootstrap_mean,
     bootstrap_ratio,
+    detectable,
     group_difference,
     group_permutation_test,
     group_ratio,
@@ -443,3 +444,12 @@ def test_power_over_seeds_is_statsmodels() -> None:
     found = seed_power(3, difference=0.05, sd=0.02)
     assert found.power == pytest.approx(TTestPower().power(2.5, 3, 0.05))
     assert seeds_needed(0.8, difference=0.05, sd=0.02).clusters == 4
+
+
+@pytest.mark.parametrize("seeds", [3, 5, 40])
+def test_what_a_study_detects_is_what_its_power_says(seeds: int) -> None:
+    values = {seed: 0.1 * ((-1) ** seed) + seed / 100 for seed in range(seeds)}
+    found = seed_difference(values, dict.fromkeys(values, 0.0), name="difference")
+    sd = float(np.std([*values.values()], ddof=1))
+    assert seed_power(seeds, difference=detectable(found), sd=sd).power == pytest.approx(0.8, abs=1e-4)
+    assert math.isnan(detectable(seed_difference({0: 0.5, 1: 0.5}, {0: 0.5, 1: 0.5}, name="none")))

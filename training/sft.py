@@ -18,7 +18,18 @@ from typing import Any
 
 from agents.contract import AgentError
 from agents.registry import BUILT_IN, AgentConfig, defined_agents, make_agent, resolve, table_of, takes
-from arena.command import INTERRUPTED, fail, guarded, leave, new_folder, out_of_memory, parse_options, to_go_on, told
+from arena.command import (
+    INTERRUPTED,
+    check_least,
+    fail,
+    guarded,
+    leave,
+    new_folder,
+    out_of_memory,
+    parse_options,
+    to_go_on,
+    told,
+)
 from arena.config import check_agent, place
 from arena.tasks import Problem, Split, TaskError, load_task
 from arena.terminal import say, visible
@@ -32,10 +43,9 @@ def settled(config: SftConfig) -> SftConfig:
     """The configuration with everything resolved. Raises UserError."""
     tables: Any = config
     set_texts(tables, config.set)
-    zero = dict.fromkeys(("problems", "epochs", "steps", "validate", "validate_every"), 0)
-    for name, least in (zero | {"batch_size": 1, "max_length": 2}).items():
-        if getattr(config, name) < least:
-            fail(f"--{name.replace('_', '-')} must be at least {least}, not {getattr(config, name)}")
+    check_least(config, 0, "problems", "epochs", "steps", "validate", "validate_every")
+    check_least(config, 1, "batch_size")
+    check_least(config, 2, "max_length")
     if config.epochs and config.steps:
         fail(f"--epochs {config.epochs} --steps {config.steps}: give one of them")
     if (config.optimiser.epochs, config.optimiser.mini_batches) != (1, 1):

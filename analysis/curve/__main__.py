@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import dataclass, field
-from itertools import islice
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from agents.registry import AgentConfig
-from arena.command import fail, guarded, leave, parse_options, told
-from arena.config import Engines, Splits, with_file
+from analysis.options import Playing
+from arena.command import fail, guarded, leave
+from arena.config import Splits, flags_over_file
 from arena.terminal import say, visible
 
 if TYPE_CHECKING:
@@ -28,19 +27,14 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class CurveConfig:
-    """Cut solutions at each fraction of their units and let another agent write the rest.
-
-    Example: python -m analysis.curve --pair senior:junior --episodes 200 --out runs/curve
-    """
+class Cutting:
+    """What is cut, and where."""
 
     pair: str = "senior:junior"
     """Who writes the solutions, and who goes on."""
-    agent: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """NAME=ADDRESS defines an agent, as for arena.run (repeatable)."""
     solutions: Annotated[Path | None, tyro.conf.arg(name="from")] = None
     """A run whose solutions are cut, instead of playing some; their authors need not be here, and who goes on is as it
-    was there, unless --agent says otherwise."""
+    was there, unless --agent says otherwise. In a --config file it is called solutions."""
     condition: str = ""
     """With --from: the condition of the solutions, as solo:senior; needed where the run has several."""
     task: str = ""
@@ -55,36 +49,17 @@ class CurveConfig:
     """How many solutions: problems times samples."""
     samples: int = 1
     """Solutions of each problem."""
-    seed: int = 0
-    """Decides every draw; 0 or more."""
     limit: int = 0
     """Maximum length of a solution in written tokens, its beginning included. Default: 256, with --from that of the
     solutions."""
-    temperature: float | None = None
-    """Temperature of both agents; 0 is greedy. Default: what each agent's config says, else 1."""
-    out: Path | None = None
-    """Folder of the curve. Default: a new folder under runs/."""
-    resume: bool = False
-    """Go on with the curve in --out."""
-    label: str = ""
-    """What this curve is called in tables and pictures; default: the pair."""
-    beside: Annotated[list[Path], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """Folder of another finished curve, to be drawn and compared with this one (repeatable)."""
-    device: str = ""
-    """Where the models compute: cpu, cuda, cuda:N or auto."""
-    dtype: str = ""
-    """What they compute in: float32, bfloat16, float16 or auto."""
-    engine: Engines = "torch"
-    """torch plays many episodes at once; reference plays one at a time."""
-    batch_size: int = 128
-    """How many episodes are played at once; it does not change what they are."""
-    config: Path | None = None
-    """TOML file with these fields (--from is solutions) and tables [agents.NAME]; flags win over it."""
-    dry_run: bool = False
-    """Print the resolved configuration and stop."""
-    json: bool = False
-    """Print the curve as JSON."""
-    agents: Annotated[dict[str, AgentConfig], tyro.conf.Suppress] = field(default_factory=dict)
+
+
+@dataclass
+class CurveConfig(Playing, Cutting):
+    """Cut solutions at each fraction of their units and let another agent write the rest.
+
+    Example: python -m analysis.curve --pair senior:junior --episodes 200 --out runs/curve
+    """
 
 
 def main(config: CurveConfig) -> int:
@@ -132,14 +107,12 @@ def read_fractions(text: str) -> list[float]:
 
 def _given(config: CurveConfig) -> list[Episode]:
     """The solutions of ``--from``; what is not said is as in their run."""
-    from analysis.continuations import stored_solutions
+    from analysis.continuations import first_solutions
     from analysis.settings import inherit
 
     assert config.solutions is not None
     count = config.episodes // max(1, config.samples) * config.samples
-    found = list(islice(stored_solutions(config.solutions, config.condition, "--from"), count))
-    if not found:
-        fail(f"--from {config.solutions}: there is no solution that could be cut; name another run")
+    found = first_solutions(config.solutions, config.condition, count, "--from")
     inherit(config, config.solutions, found, "--from")
     config.condition = found[0].condition
     return found
@@ -210,15 +183,8 @@ def _report(config: CurveConfig, stored: Run, plan: CurvePlan, label: str, other
 
 
 def cli(argv: list[str] | None = None) -> int:
-    """The command line: flags over ``--config`` over defaults."""
-    argv = sys.argv[1:] if argv is None else argv
-
-    def act() -> int:
-        path = told(argv, "--config")
-        default = with_file(CurveConfig(), Path(path)) if path else CurveConfig()
-        return main(parse_options(CurveConfig, argv, default=default, prog="python -m analysis.curve"))
-
-    return guarded(act)
+    """The command line; returns the exit code."""
+    return guarded(lambda: main(flags_over_file(CurveConfig(), argv, "python -m analysis.curve")))
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ Others join by ``register``. Importing this costs no heavy import. docs/DETECTOR
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Callable
 
 from analysis.detectors.base import Detector, DetectorError, DetectorTimeoutError, Range
@@ -43,32 +42,13 @@ def _ngrams(path: str | None) -> Detector:
 
 def _python(path: str | None) -> Detector:
     """The detector that one's own class or function makes."""
-    module, _, name = (path or "").partition(":")
-    where = f"python:{path}"
-    if not module or not name:
-        raise DetectorError("python needs what makes the detector: python:MODULE:CALLABLE")
-    try:
-        found = importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # one's own module can fail in any way
-        hint = "; start in its folder, or name that in PYTHONPATH" if isinstance(error, ModuleNotFoundError) else ""
-        raise DetectorError(f"{where}: cannot import {module} ({_said(error)}){hint}") from error
-    make = getattr(found, name, None)
-    if not callable(make):
-        raise DetectorError(f"{where}: {module} has no class or function {name!r}")
-    try:
-        detector = make()
-    except Exception as error:
-        raise DetectorError(f"{where}: {name}() failed ({_said(error)})") from error
+    from agents.own import made_by_own
+
+    detector: Detector = made_by_own("python:", path or "", DetectorError)
     fits = isinstance(getattr(detector, "name", None), str) and callable(getattr(detector, "find", None))
     if isinstance(detector, type) or not fits:
-        raise DetectorError(f"{where}: what {name}() gives is no detector; it needs a name and find(text, start)")
-    made: Detector = detector
-    return made
-
-
-def _said(error: BaseException) -> str:
-    """An error's kind and message, as a line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
+        raise DetectorError(f"python:{path}: what this gives is no detector; it needs a name and find(text, start)")
+    return detector
 
 
 _FACTORIES: dict[str, Factory] = {

@@ -30,6 +30,7 @@ from agents.chance import stable_key
 from analysis.detectors.base import DetectorError
 from analysis.detectors.flips import corrected
 from analysis.detectors.ngrams import RARE, Ngram, NgramDetector, Piece, forms_of, ngrams_of, pieces
+from analysis.detectors.options import Options
 
 
 @dataclass(frozen=True)
@@ -41,25 +42,6 @@ class ReadSolution:
     tokens: Sequence[tuple[int, int, float]]
     """The reader's tokens, in order: start and end (characters of the text), surprisal (nats). The solution's end is a
     token of no characters behind the text, and may be left out; what has no place in the text must be."""
-
-
-@dataclass(frozen=True)
-class Options:
-    """What counts as an n-gram, as usual and as improbable."""
-
-    longest: int = 4
-    """Pieces of the longest n-gram."""
-    least_share: float = 0.05
-    """An n-gram is looked at, and a piece is common, if so large a share of the mining half's solutions (of both
-    authors) has it."""
-    least_excess: float = math.log(100)
-    """Nats: a hundred times less probable than what the junior is used to."""
-    alpha: float = 0.01
-    """In each half, the probability that chance alone reports anything is at most this."""
-    flips: int = 1999
-    """Random flips for the null; the smallest p-value is 1 / (flips + 1)."""
-    seed: int = 0
-    """Of the halves and the flips."""
 
 
 @dataclass(frozen=True)
@@ -132,14 +114,13 @@ def mine(senior: Iterable[ReadSolution], junior: Iterable[ReadSolution], options
     a reading's tokens are not those of a text, or there are too few problems for any p-value to reach ``alpha``.
     """
     given = options or Options()
-    _check_options(given)
+    given.check()
     theirs, own = _by_problem(senior), _by_problem(junior)
     # By a hash, so that nothing about names or order decides; by rank, so that the halves are equal.
     both = sorted(theirs.keys() & own.keys(), key=lambda name: (stable_key("mining", given.seed, name), name))
-    least = math.ceil(-math.log2(given.alpha))  # n problems have 2^n flips
-    if len(both) < 2 * least:
+    if len(both) < given.least_problems:
         raise DetectorError(
-            f"ngrams: {len(both)} problems were solved by both; alpha {given.alpha:g} needs {2 * least}, "
+            f"ngrams: {len(both)} problems were solved by both; alpha {given.alpha:g} needs {given.least_problems}, "
             "half of them to mine and half to confirm"
         )
     first, second = ([(_cuts(theirs[name]), _cuts(own[name])) for name in both[side::2]] for side in (0, 1))
@@ -255,16 +236,3 @@ def _cuts(readings: Iterable[ReadSolution]) -> list[_Cut]:
                 peaks[at] = max(peaks[at], nats)
         out.append(_Cut(cut, forms_of(cut), peaks))
     return out
-
-
-def _check_options(options: Options) -> None:
-    for fine, what in (
-        (options.longest >= 1, "longest must be at least 1"),
-        (options.seed >= 0, "seed must not be negative"),
-        (0 <= options.least_share <= 1, "least_share must be between 0 and 1"),
-        (math.isfinite(options.least_excess), "least_excess must be a number"),
-        (0 < options.alpha < 1, "alpha must be between 0 and 1"),
-        ((options.flips + 1) * options.alpha >= 1, "flips are too few for a p-value as small as alpha"),
-    ):
-        if not fine:
-            raise DetectorError(f"ngrams: {what}")

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from agents.units import CLOSER, JOINER, RULES, character_class
 from analysis.detectors.base import DetectorError, Range, joined
+from arena.lines import replace_file
 
 NUMBER = "<num>"
 """Stands for every number. No text has it as a piece: the rule `word` cuts ``<num>`` into three."""
@@ -111,10 +112,10 @@ class NgramDetector:
         return [(cut[first].shown, cut[after - 1].end) for first, after in joined(hits)]
 
     def save(self, path: str | Path) -> None:
-        """Writes a JSON file that `load` and ``ngrams:FILE`` read."""
+        """Writes a JSON file that `load` and ``ngrams:FILE`` read, whole or not at all."""
         common = None if self.common is None else sorted(self.common)
         table = {"schema": SCHEMA, "unit": "word", "ngrams": self.ngrams, "common": common, "record": self.record}
-        Path(path).write_text(json.dumps(table, indent=1) + "\n", encoding="utf-8")
+        replace_file(Path(path), (json.dumps(table, indent=1) + "\n").encode())
 
     @classmethod
     def load(cls, path: str | Path) -> NgramDetector:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import sys
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
-from agents.registry import AgentConfig
-from arena.command import fail, guarded, leave, parse_options, told
-from arena.config import Engines, with_file
+from analysis.options import Playing
+from arena.command import check_least, fail, guarded, leave
+from arena.config import flags_over_file
 from arena.terminal import say, visible
 
 if TYPE_CHECKING:
@@ -28,18 +27,13 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class ProfileConfig:
-    """Let an agent go on from every place of stored solutions, and see from where it still gets them right.
-
-    Example: python -m analysis.profile runs/senior --writer junior --episodes 20 --out runs/profile
-    """
+class Profiled:
+    """Whose solutions are gone on with, by whom, and from where."""
 
     run: Annotated[Path | None, tyro.conf.Positional] = None
     """The run whose solutions are gone on with: its folder, or an episodes file."""
     writer: str = "junior"
     """Who goes on: an agent of the run, a built-in one or one of --agent. The solutions' authors need not be here."""
-    agent: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """NAME=ADDRESS defines an agent, as for arena.run."""
     condition: str = ""
     """Which of the run's solutions, as solo:senior; needed where it has several conditions."""
     episodes: int = 20
@@ -54,37 +48,18 @@ class ProfileConfig:
     """Rollouts in all at most: where they do not last for every place, some are left out, evenly. 0 is no bound."""
     task: str = ""
     """As for arena.run. Default: that of the run."""
-    seed: int = 0
-    """Decides every draw; 0 or more."""
     limit: int = 0
     """Maximum length in written tokens, the beginning included. Default: that of the solutions."""
-    temperature: float | None = None
-    """The writer's temperature. Default: what its config says, else 1."""
-    out: Path | None = None
-    """Folder of the profile. Default: a new folder under runs/."""
-    resume: bool = False
-    """Go on with the profile in --out."""
     pictures: int = 12
     """How many solutions to draw, from the first on."""
-    label: str = ""
-    """What this profile is called in tables and pictures; default: who goes on."""
-    beside: Annotated[list[Path], tyro.conf.UseAppendAction] = field(default_factory=list)
-    """Folder of another finished profile, to be drawn beside this one (repeatable)."""
-    device: str = ""
-    """Where the model computes: cpu, cuda, cuda:N or auto."""
-    dtype: str = ""
-    """What it computes in: float32, bfloat16, float16 or auto."""
-    engine: Engines = "torch"
-    """torch plays many episodes at once; reference plays one at a time."""
-    batch_size: int = 128
-    """How many episodes are played at once; it does not change what they are."""
-    config: Path | None = None
-    """TOML file with these fields and tables [agents.NAME]; flags win over it."""
-    dry_run: bool = False
-    """Print the resolved configuration and stop."""
-    json: bool = False
-    """Print the figures as JSON."""
-    agents: Annotated[dict[str, AgentConfig], tyro.conf.Suppress] = field(default_factory=dict)
+
+
+@dataclass
+class ProfileConfig(Playing, Profiled):
+    """Let an agent go on from every place of stored solutions, and see from where it still gets them right.
+
+    Example: python -m analysis.profile runs/senior --writer junior --episodes 20 --out runs/profile
+    """
 
 
 def main(config: ProfileConfig) -> int:
@@ -97,12 +72,8 @@ def main(config: ProfileConfig) -> int:
     if config.run is None:
         fail("RUN: name the folder of a run whose solutions are gone on with")
     check_unit("--every", config.every)
-    for flag in ("episodes", "rollouts"):
-        if getattr(config, flag) < 1:
-            fail(f"--{flag} must be at least 1, not {getattr(config, flag)}")
-    for flag in ("budget", "pictures"):
-        if getattr(config, flag) < 0:
-            fail(f"--{flag} must be 0 or more, not {getattr(config, flag)}")
+    check_least(config, 1, "episodes", "rollouts")
+    check_least(config, 0, "budget", "pictures")
     given = _solutions(config)
     inherit(config, config.run, given, "RUN")
     run = settled(config, (config.writer,))
@@ -129,15 +100,13 @@ def main(config: ProfileConfig) -> int:
 
 def _solutions(config: ProfileConfig) -> list[Episode]:
     """The solutions to go on with. Raises UserError where there are none, or two of one problem and sample."""
-    from analysis.continuations import chosen_solutions, stored_solutions
+    from analysis.continuations import chosen_solutions, first_solutions
 
     assert config.run is not None
     if config.only:
         found = chosen_solutions(config.run, config.only)
     else:
-        found = list(islice(stored_solutions(config.run, config.condition, "RUN"), config.episodes))
-        if not found:
-            fail(f"RUN {config.run}: there is no solution to go on with; name another run")
+        found = first_solutions(config.run, config.condition, config.episodes, "RUN")
         config.condition = found[0].condition
     seen: dict[tuple[str, int, int | None], str] = {}
     for episode in found:
@@ -198,17 +167,8 @@ def _report(config: ProfileConfig, stored: Run, plan: ProfilePlan, others: Seque
 
 
 def cli(argv: list[str] | None = None) -> int:
-    """The command line: flags over ``--config`` over defaults."""
-    argv = sys.argv[1:] if argv is None else argv
-
-    def act() -> int:
-        path = told(argv, "--config")
-        default = with_file(ProfileConfig(), Path(path)) if path else ProfileConfig()
-        if told(argv, "--only"):
-            default.only = []  # the flag wins, it does not add
-        return main(parse_options(ProfileConfig, argv, default=default, prog="python -m analysis.profile"))
-
-    return guarded(act)
+    """The command line; returns the exit code."""
+    return guarded(lambda: main(flags_over_file(ProfileConfig(), argv, "python -m analysis.profile")))
 
 
 if __name__ == "__main__":

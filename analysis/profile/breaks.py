@@ -42,14 +42,11 @@ class Fall:
 
 def falls(right: NDArray[np.bool_]) -> list[Fall]:
     """Every step of a profile [P, R] from a place to the next: P - 1 of them."""
-    fell = (right[:-1] & ~right[1:]).sum(1).tolist()
-    rose = (~right[:-1] & right[1:]).sum(1).tolist()
-    ps = [mcnemar(down, up) for down, up in zip(fell, rose, strict=True)]
+    fell, rose = (right[:-1] & ~right[1:]).sum(1), (~right[:-1] & right[1:]).sum(1)
+    ps = mcnemar(fell, rose)
+    rows = zip(fell.tolist(), rose.tolist(), ps.tolist(), holm(ps).tolist(), strict=True)
     size = right.shape[1]
-    return [
-        Fall(place, (down - up) / size, down, up, p, adjusted)
-        for place, (down, up, p, adjusted) in enumerate(zip(fell, rose, ps, holm(ps), strict=True))
-    ]
+    return [Fall(place, (down - up) / size, down, up, p, held) for place, (down, up, p, held) in enumerate(rows)]
 
 
 def break_of(steps: Sequence[Fall]) -> Fall | None:
@@ -60,15 +57,19 @@ def break_of(steps: Sequence[Fall]) -> Fall | None:
     return max((step for step in steps if step.significant), key=lambda step: step.size, default=None)
 
 
-def mcnemar(fell: int, rose: int) -> float:
-    """P(at least so many of the pairs that differ fell), were both directions equally likely."""
+def mcnemar(fell: NDArray[np.int64], rose: NDArray[np.int64]) -> NDArray[np.float64]:
+    """P(at least so many of the pairs that differ fell), were both directions equally likely. Of each place [P]."""
     from scipy import stats
 
-    return float(stats.binom.sf(fell - 1, fell + rose, 0.5))
+    return np.asarray(stats.binom.sf(fell - 1, fell + rose, 0.5))
 
 
-def holm(ps: Sequence[float]) -> list[float]:
-    """Adjusted p-values: all that are at most a level may be rejected at it, with its family-wise error."""
-    from statsmodels.stats.multitest import multipletests
+def holm(ps: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Adjusted p-values: all that are at most a level may be rejected at it, with its family-wise error.
 
-    return [float(p) for p in multipletests(ps, method="holm")[1]] if ps else []
+    Every solution asks for it, and statsmodels' collects all garbage at every call: a hundred times slower.
+    """
+    order = np.argsort(ps)
+    out = np.empty(len(ps))
+    out[order] = np.minimum(np.maximum.accumulate(ps[order] * np.arange(len(ps), 0, -1)), 1)
+    return out

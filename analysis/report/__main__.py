@@ -12,7 +12,7 @@ from typing import Annotated
 
 import tyro
 
-from arena.command import fail, run_command
+from arena.command import check_least, fail, run_command
 from arena.terminal import say, visible
 
 
@@ -33,6 +33,8 @@ class ReportConfig:
     """Also ask whether arms are equal within this margin (0.02 is two points of accuracy), chosen before looking."""
     detector: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
     """Another jargon to count: pattern:REGEX, ngrams:FILE or python:MODULE:CALLABLE (repeatable)."""
+    languages: str = ""
+    """Also say in which of these languages solutions and each author's words are: en,fr,de (ISO 639-1)."""
     seed: int = 0
     """Of the draws of permutation tests and resamples."""
     jobs: int = 0
@@ -47,21 +49,26 @@ def main(config: ReportConfig) -> None:
     """Reads, estimates, writes. Raises UserError."""
     from analysis.arms import analyses, place_of, read_arms
     from analysis.detectors import DetectorError, load_detector
+    from analysis.detectors.language import Identifier
     from analysis.report.build import report
     from analysis.report.files import check_place, write
     from analysis.report.sections import find, frame_of
 
     if not config.runs:
         fail("name at least one run, as in python -m analysis.report runs/a --out report.html")
-    for flag, least in (("jobs", 0), ("seed", 0), ("margin", 0)):
-        if getattr(config, flag) < least:
-            fail(f"--{flag} must be at least {least}, not {getattr(config, flag)}")
+    check_least(config, 0, "jobs", "seed", "margin")
     check_place(config.out, force=config.force)
     for address in config.detector:
         try:
             load_detector(address)
         except DetectorError as error:
             fail(f"--detector {address}: {error}")
+    told_apart = [code.strip() for code in config.languages.split(",")] if config.languages else []
+    if told_apart:
+        try:
+            Identifier(told_apart)
+        except DetectorError as error:
+            fail(f"--languages {config.languages}: {error}")
     made = [folder for word in config.runs for folder in analyses(place_of(word))]
     with _progress() as tell:
         arms, remarks = read_arms(config.runs, jobs=config.jobs or None, progress=tell, detectors=config.detector)
@@ -69,7 +76,9 @@ def main(config: ReportConfig) -> None:
         fail(f"--against {config.against}: the arms are {', '.join(arm.label for arm in arms)}")
     reference = next((arm for arm in arms if arm.label == config.against), arms[0])
     findings = find(arms, reference, seed=config.seed, detectors=config.detector, margin=config.margin)
-    document = report(findings, seed=config.seed, given=_words(config), remarks=remarks, made=made)
+    document = report(
+        findings, seed=config.seed, given=_words(config), remarks=remarks, made=made, told_apart=told_apart
+    )
     write(document, config.out)
     if config.json:
         say(json.dumps(frame_of(findings).to_dict("records"), indent=1, default=str))
@@ -84,6 +93,7 @@ def _words(config: ReportConfig) -> list[str]:
     words = [*config.runs, *(["--against", config.against] if config.against else [])]
     words += ["--margin", str(config.margin)] if config.margin else []
     words += [word for address in config.detector for word in ("--detector", address)]
+    words += ["--languages", config.languages] if config.languages else []
     words += ["--seed", str(config.seed)] if config.seed else []
     return [*words, "--out", str(config.out)]
 

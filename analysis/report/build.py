@@ -13,6 +13,7 @@ from analysis.report.continued import continued
 from analysis.report.document import Document, Section
 from analysis.report.doubts import doubts
 from analysis.report.examples import examples
+from analysis.report.languages import languages
 from analysis.report.models import legibility
 from analysis.report.sections import Findings
 from analysis.report.switches import switches
@@ -27,9 +28,10 @@ def report(
     given: Sequence[str] = (),
     remarks: Sequence[str] = (),
     made: Sequence[Path] = (),
+    told_apart: Sequence[str] = (),
 ) -> Document:
     """The whole report. ``seed`` is of resamples; ``given`` are the words of the command line, ``remarks`` what was
-    said when the runs were read, ``made`` folders of curves, profiles and cross-plays.
+    said when the runs were read, ``made`` folders of curves, profiles and cross-plays, ``told_apart`` languages.
     """
     arms, reference = findings.arms, findings.reference
     found = [
@@ -40,6 +42,7 @@ def report(
         sections.texts(findings),
         sections.by_difficulty(findings),
         *continued(made),
+        languages(arms, told_apart),
         legibility(arms, reference, seed=seed),
         switches(arms),
         Section("Episodes, chosen by rule", examples=examples(reference)),

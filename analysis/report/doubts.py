@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import isnan
 
 from analysis.report.sections import Findings
 from analysis.report.words import counted, number, who
+from analysis.statistics import detectable
 
 FEW = 100
 """Fewer problems than this are said."""
@@ -49,7 +51,11 @@ def _of_comparisons(findings: Findings) -> Iterator[str]:
             continue
         if one.difference.low <= 0 <= one.difference.high:
             low, high = (number(edge) for edge in (one.difference.low, one.difference.high))
-            yield f"{where}: no difference was found, which does not make them equal: {low} to {high} is possible."
+            found = detectable(one.difference)
+            least = "" if isnan(found) else f"; one of about {number(found)} would be found four times in five"
+            yield (
+                f"{where}: no difference was found, which does not make them equal: {low} to {high} is possible{least}."
+            )
     flagged = dict.fromkeys(
         f"{one.comparison.a.label} and {one.comparison.b.label}: {objection.why}."
         for one in findings.compared

@@ -9,7 +9,7 @@ from pathlib import Path
 from analysis.report.document import Document, Grid
 from analysis.report.html import html
 from analysis.report.markdown import markdown
-from arena.command import fail
+from arena.command import check_file, fail
 from arena.lines import replace_file
 
 
@@ -17,12 +17,10 @@ def check_place(out: Path, *, force: bool) -> None:
     """Raises UserError, before anything is computed, for a place that cannot be written to."""
     if out.suffix != ".html":
         fail(f"--out {out}: name an HTML file, as report.html")
-    if out.is_dir() or (out.with_suffix("").exists() and not out.with_suffix("").is_dir()):
+    if out.with_suffix("").exists() and not out.with_suffix("").is_dir():
         fail(f"--out {out}: there is something else of that name; choose another")
-    if not force and (out.exists() or out.with_suffix(".md").exists()):
-        fail(f"--out {out}: there is a report already; give --force to write over it, or choose another name")
-    if not out.parent.is_dir():
-        fail(f"--out {out}: there is no folder {out.parent}; make it first")
+    for path in (out, out.with_suffix(".md")):
+        check_file("--out", path, force=force)
 
 
 def write(document: Document, out: Path) -> None:

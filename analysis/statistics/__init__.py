@@ -16,6 +16,7 @@ from analysis.statistics.passk import pass_at_k, pass_at_k_by_problem, pass_at_k
 from analysis.statistics.permutation import group_permutation_test, sign_flip_test
 from analysis.statistics.power import (
     Power,
+    detectable,
     mcnemar_power,
     mcnemar_problems_needed,
     paired_power,
@@ -46,6 +47,7 @@ __all__ = [
     "bootstrap_ratio",
     "crossed_people_needed",
     "crossed_power",
+    "detectable",
     "group_difference",
     "group_permutation_test",
     "group_ratio",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from analysis.statistics.data import StatisticsError
+from analysis.statistics.estimate import Estimate
 
 LARGEST = 1_000_000
 """Studies larger than this are not looked for."""
@@ -155,6 +156,22 @@ def seed_power(seeds: int, *, difference: float, sd: float, alpha: float = 0.05)
 def seeds_needed(power: float, *, difference: float, sd: float, alpha: float = 0.05) -> Power:
     """The fewest seeds with at least this power; see `seed_power`."""
     return fewest(power, lambda n: seed_power(n, difference=difference, sd=sd, alpha=alpha))
+
+
+def detectable(difference: Estimate, power: float = 0.8, alpha: float = 0.05) -> float:
+    """The smallest true difference that a study like the one that gave this estimate finds with this power.
+
+    Its standard error is read from the width of its 95% interval, so it is as rough as that; nan where there is none.
+    """
+    from scipy import stats
+    from statsmodels.stats.power import TTestPower
+
+    n, width = difference.clusters, difference.high - difference.low
+    if n < 2 or not 0 < width < math.inf:
+        return math.nan
+    error = width / 2 / stats.t.ppf(0.975, n - 1)
+    effect = TTestPower().solve_power(nobs=n, alpha=alpha, power=power, alternative="two-sided")
+    return float(effect * error * math.sqrt(n))
 
 
 def _paired_variance(samples: int, difference: float, discordance: float, correlation: float) -> float:

@@ -7,7 +7,6 @@ Others join by ``register``. Importing this costs no heavy import and fetches no
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -58,26 +57,9 @@ def _math(rest: str | None) -> Task:
 
 def _python(path: str | None) -> Task:
     """The task that one's own class or function makes."""
-    module, _, name = (path or "").partition(":")
-    where = f"python:{path}"
-    if not module or not name:
-        raise TaskError(
-            "python needs what makes the task: python:MODULE:CALLABLE, as in python:examples.own_task:Capitals"
-        )
-    try:
-        found = importlib.import_module(module)
-    except (Exception, SystemExit) as error:  # one's own module can fail in any way
-        hint = "; start in its folder, or name that in PYTHONPATH" if isinstance(error, ModuleNotFoundError) else ""
-        raise TaskError(f"{where}: cannot import {module} ({_said(error)}){hint}") from error
-    make = getattr(found, name, None)
-    if not callable(make):
-        raise TaskError(f"{where}: {module} has no class or function {name!r}")
-    try:
-        task: Task = make()
-    except TaskError:
-        raise
-    except Exception as error:
-        raise TaskError(f"{where}: {name}() failed ({_said(error)})") from error
+    from agents.own import made_by_own
+
+    task: Task = made_by_own("python:", path or "", TaskError)
     fits = {
         "name": isinstance(getattr(task, "name", None), str),
         "problems(split)": callable(getattr(task, "problems", None)),
@@ -85,13 +67,8 @@ def _python(path: str | None) -> Task:
     }
     if isinstance(task, type) or not all(fits.values()):
         lacks = ", ".join(part for part, fit in fits.items() if not fit) or "being made: it gives a class"
-        raise TaskError(f"{where}: what {name}() gives is no task; it lacks {lacks}")
+        raise TaskError(f"python:{path}: what this gives is no task; it lacks {lacks}")
     return task
-
-
-def _said(error: BaseException) -> str:
-    """An error's kind and message, as a line."""
-    return " ".join(f"{type(error).__name__}: {error}".split())[:200]
 
 
 _FACTORIES: dict[str, Factory] = {

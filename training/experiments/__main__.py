@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from arena.command import fail, run_command
+from arena.command import check_least, fail, run_command
 from arena.terminal import say
 from training.experiments.catalogue import EXPERIMENTS, Experiment
 from training.experiments.runner import Cell, cells, run_all, training_of, trials_of
@@ -55,11 +55,8 @@ def main(config: ExperimentConfig) -> None:
         experiment = replace(experiment, recipe=config.recipe)
     if unknown := set(config.arms) - {arm.name for arm in experiment.arms}:
         fail(f"--arms {sorted(unknown)[0]}: {config.name} has {', '.join(arm.name for arm in experiment.arms)}")
-    for flag in ("seeds", "jobs", "test"):
-        if getattr(config, flag) < 1:
-            fail(f"--{flag} must be at least 1, not {getattr(config, flag)}")
-    if config.steps < 0:
-        fail(f"--steps must be 0 or more, not {config.steps}")
+    check_least(config, 1, "seeds", "jobs", "test")
+    check_least(config, 0, "steps")
     more = [*([f"--steps={config.steps}"] if config.steps else []), *config.set]
     wanted = [arm for arm in experiment.arms if arm.name in config.arms or (config.out / arm.name).is_dir()]
     experiment = replace(experiment, arms=tuple(wanted)) if config.arms else experiment

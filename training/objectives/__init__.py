@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
+from agents.own import line_of, own
 from training.objectives.base import Objective, ObjectiveError, Terms
 from training.objectives.grpo import Grpo
 from training.objectives.reinforce import Reinforce
@@ -39,7 +39,7 @@ def make_objective(given: Mapping[str, Any]) -> Objective:
     except ObjectiveError:
         raise
     except Exception as error:  # the user's own code, or an option of another type
-        raise ObjectiveError(f"objective {name}: {_said(error)}") from None
+        raise ObjectiveError(f"objective {name}: {line_of(error)}") from None
     if not isinstance(made, Objective):
         missing = [
             part for part in ("needs_groups", "others", "advantages", "terms", "divisor") if not hasattr(made, part)
@@ -56,14 +56,4 @@ def _users(name: str) -> Callable[..., Objective]:
         raise ObjectiveError(
             f"objective.name: there is no {name!r}{hint}; known are {', '.join(OBJECTIVES)}, python:MODULE:CLASS"
         )
-    module, _, attribute = rest.partition(":")
-    try:
-        found: Callable[..., Objective] = getattr(importlib.import_module(module), attribute)
-    except (Exception, SystemExit) as error:
-        raise ObjectiveError(f"objective.name {name}: {_said(error)}") from None
-    return found
-
-
-def _said(error: BaseException) -> str:
-    """In one line, whatever the user's code says."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
+    return own("python:", rest, lambda line: ObjectiveError(f"objective.name {line}"))
