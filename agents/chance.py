@@ -9,7 +9,7 @@ Token draws and coins come from different streams; the coins of one episode are 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import TypeVar
 
@@ -109,3 +109,11 @@ class Picks:
 
     def one_of(self, options: Sequence[T]) -> T:
         return options[self.between(0, len(options) - 1)]
+
+    def shuffled(self, items: Iterable[T]) -> list[T]:
+        """The items in an order of which all are equally likely (Fisher and Yates)."""
+        out = list(items)
+        for last in range(len(out) - 1, 0, -1):
+            other = self.between(0, last)
+            out[last], out[other] = out[other], out[last]
+        return out

@@ -80,10 +80,10 @@ class Solution:
             )
 
 
-def stored_solutions(run: Path, condition: str, flag: str) -> Iterator[Episode]:
+def stored_solutions(run: Path, condition: str, flag: str, which: str = "--condition") -> Iterator[Episode]:
     """The solutions of a run under one condition, without those that failed. Raises UserError, naming ``flag``.
 
-    Where ``condition`` is empty, the run must have only one.
+    Where ``condition`` is empty, the run must have only one. ``which`` is the flag by which a user says it.
     """
     path = run / "episodes.jsonl" if run.is_dir() else run
     if not path.is_file():
@@ -91,9 +91,9 @@ def stored_solutions(run: Path, condition: str, flag: str) -> Iterator[Episode]:
     there = dict.fromkeys(str(line.get("condition")) for _, line in read_lines(path) if isinstance(line, dict))
     some = ", ".join(list(there)[:6]) or "no episodes"
     if not condition and len(there) > 1:
-        fail(f"--condition: {run} has {some}; say whose solutions are meant")
+        fail(f"{which}: {run} has {some}; say whose solutions are meant")
     if condition and condition not in there:
-        fail(f"--condition {condition}: {run} has {some}")
+        fail(f"{which} {condition}: {run} has {some}")
     try:
         for episode in read_episodes(run):
             if episode.condition == (condition or episode.condition) and episode.ended != "error":

@@ -147,7 +147,7 @@ def with_file(config: C, path: Path) -> C:
             continue
         default = getattr(config, name)
         wanted = str if name in _PATHS else float if name == "temperature" else type(default)
-        value = _of_type(wanted, value, f"--config {path}: {name}")
+        value = of_type(wanted, value, f"--config {path}: {name}")
         if wanted is list and not all(isinstance(item, str) for item in value):
             fail(f"--config {path}: {name} must be a list of texts, not {value!r}")
         if name in _CHOICES and value not in _CHOICES[name]:
@@ -175,11 +175,11 @@ def agent_tables(tables: Any) -> dict[str, dict[str, Any]]:
     for name, table in tables.items():
         for key, value in table.items():
             if key in types:
-                table[key] = _of_type(types[key], value, f"[agents.{name}]: {key}")
+                table[key] = of_type(types[key], value, f"[agents.{name}]: {key}")
     return tables
 
 
-def _of_type(wanted: type, value: Any, where: str) -> Any:
+def of_type(wanted: type, value: Any, where: str) -> Any:
     """The value, a whole number made a float where one is wanted. Raises UserError for another type."""
     if wanted is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)

@@ -249,19 +249,29 @@ def surfaces(text: str, spans: Sequence[SpanRecord]) -> Iterator[Sequence[str]]:
 
 
 def spans_of(episode: Episode, vocabularies: Mapping[str, Vocabulary] | None = None) -> list[Span]:
-    """The episode's spans as the agents' contract has them; `assemble` makes the stored ones of them again.
+    """The episode's spans as the agents' contract has them; `assemble` makes the stored ones of them again."""
+    tokenisers = {name: view.get("tokeniser") for name, view in episode.views.items()}
+    return disassemble(episode.text, episode.spans, tokenisers, vocabularies)
+
+
+def disassemble(
+    text: str,
+    records: Sequence[SpanRecord],
+    tokenisers: Mapping[str, str | None],
+    vocabularies: Mapping[str, Vocabulary] | None = None,
+) -> list[Span]:
+    """The spans of which these records were made; ``tokenisers`` are digests by author.
 
     ``vocabularies`` (by digest) give the tokens' own bytes; without them a token's bytes are those of its stored text,
     which is the same wherever no character is split over tokens or was never completed.
     """
     out = []
-    spelled = _spellings(episode.text, episode.spans)
-    for record, steps, pieces in zip(episode.spans, surfaces(episode.text, episode.spans), spelled, strict=True):
+    for record, steps, pieces in zip(records, surfaces(text, records), _spellings(text, records), strict=True):
         if record.token_ids is None:
-            out.append(Span(record.author, episode.text[record.start : record.end], cut=bool(record.cut)))
+            out.append(Span(record.author, text[record.start : record.end], cut=bool(record.cut)))
             continue
         ended = len(steps) < len(record.token_ids)
-        digest = episode.views.get(record.author, {}).get("tokeniser")
+        digest = tokenisers.get(record.author)
         if vocabulary := (vocabularies or {}).get(digest or ""):
             own = [vocabulary.pieces[i] for i in record.token_ids[: len(steps)]]
             pieces = (*own, b"") if ended else tuple(own)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections import Counter
 
 import numpy as np
 from hypothesis import given
@@ -72,3 +73,10 @@ def test_keys_do_not_depend_on_the_process() -> None:
 def test_picks_cover_their_range() -> None:
     picks = Picks(0, 1)
     assert {picks.between(2, 5) for _ in range(200)} == {2, 3, 4, 5}
+
+
+def test_all_orders_are_equally_likely() -> None:
+    picks = Picks(0, 2)
+    counts = Counter("".join(picks.shuffled("abc")) for _ in range(6000))
+    assert len(counts) == 6
+    assert all(850 < count < 1150 for count in counts.values())  # 1000, give or take five standard deviations
