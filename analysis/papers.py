@@ -46,14 +46,10 @@ class PapersConfig:
 
 def gone_at(run: StoredRun, senior: str, level: float = GONE) -> int | None:
     """The update from which held-out jargon of the senior alone stays at or below ``level``; None if it never does."""
-    lines = run.metrics
-    mine = lines[
-        (lines["split"] == "held-out") & (lines["condition"] == f"solo:{senior}") & (lines["measure"] == "jargon_rate")
-    ].sort_values("step")
-    low = [int(step) for step, value in zip(mine["step"], mine["value"], strict=True) if value <= level]
+    mine = run.held_out(f"solo:{senior}", "jargon_rate")
     high = mine[mine["value"] > level]["step"]
-    after = [step for step in low if not len(high) or step > int(high.max())]
-    return after[0] if after else None
+    after = mine[mine["step"] > high.max()] if len(high) else mine
+    return int(after["step"].iloc[0]) if len(after) else None
 
 
 def first(arms: Sequence[Arm]) -> tuple[Picture, list[str]]:
@@ -65,13 +61,19 @@ def first(arms: Sequence[Arm]) -> tuple[Picture, list[str]]:
     for arm in arms:
         if not arm.runs[0].trained:
             continue
-        when = [gone_at(run, arm.senior) for run in arm.runs]
         lines.append(
             f"{arm.label}: jargon of {arm.senior} alone at or below {GONE:.0%} from update "
-            f"{', '.join('never' if step is None else str(step) for step in when)} on (by seed, held-out)"
+            f"{', '.join(_when(run, arm.senior) for run in arm.runs)} on (by seed, held-out)"
         )
     (plot,) = section.pictures
     return Picture("first", plot.title, plot.caption, plot.svg, plot.png, plot.data), lines
+
+
+def _when(run: StoredRun, senior: str) -> str:
+    if not len(run.held_out(f"solo:{senior}", "jargon_rate")):
+        return "unknown (not evaluated)"
+    step = gone_at(run, senior)
+    return "never" if step is None else str(step)
 
 
 def second(arms: Sequence[Arm], reader: str) -> tuple[Picture, list[str]]:

@@ -51,7 +51,7 @@ def find(
     for arm in arms:
         for condition in arm.conditions:
             for measure in measures.values():
-                if found := measured(arm, condition, measure):
+                if found := measured(arm, condition, measure, seed=seed):
                     figures[arm.label, condition, measure.name] = found
             for found in passed(arm, condition):
                 figures[arm.label, condition, found.measure] = found
@@ -64,7 +64,7 @@ def find(
             continue
         for kind, name in wanted:
             condition = "team" if kind == "team" else f"solo:{reference.senior}"
-            if condition in reference.conditions and condition in arm.conditions:
+            if condition in {*reference.conditions, *arm.conditions}:
                 pairs.append(compared(reference, arm, condition, measures[name], seed=seed, margin=margin))
     tests = [one.test for one in pairs if one.test]
     family = holm(tests, f"{reference.label} against every other arm") if tests else None
@@ -211,13 +211,8 @@ def training(arms: Sequence[Arm]) -> Section | None:
 
 
 def _curves(arm: Arm, condition: str, measure: str) -> list[Curve]:
-    out = []
-    for run in arm.runs:
-        lines = run.metrics
-        mine = lines[(lines["split"] == "held-out") & (lines["condition"] == condition) & (lines["measure"] == measure)]
-        if len(mine):
-            out.append((mine["step"].tolist(), mine["value"].tolist()))
-    return out
+    found = [run.held_out(condition, measure) for run in arm.runs]
+    return [(mine["step"].tolist(), mine["value"].tolist()) for mine in found if len(mine)]
 
 
 def _before_after(arms: Sequence[Arm]) -> list[Grid]:
