@@ -107,7 +107,7 @@ def _not_paired(a: Arm, b: Arm) -> str:
         return ""
     if len(one & other) > 1:
         left = ", ".join(map(str, sorted(one ^ other)))
-        return f"different seeds: {len(one & other)} in common are compared, {left} left out"
+        return f"different seeds: those in common are compared, without {left}"
     found = " and ".join(_listed(list(map(str, sorted(seeds)))) for seeds in (one, other))
     return (
         f"different seeds: {found} cannot be paired, so all runs of an arm are taken together, by problem: this says "

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -19,7 +19,7 @@ from analysis.measures import MEASURES
 from analysis.pictures import Dot, Picture, look, new_figure, picture
 from analysis.report.sections import training
 from analysis.report.words import basis, said
-from analysis.statistics import Estimate, StatisticsError, over_seeds
+from analysis.statistics import Estimate, over_seeds
 from arena.command import fail, run_command
 from arena.terminal import say, visible
 
@@ -123,24 +123,29 @@ def _reading(arm: Arm, reader: str, part: str, name: str) -> Value | None:
     """A figure of the readings of the senior alone, over seeds; of a single run with its own interval."""
     from analysis.reading_files import FOLDER, Place, kept
 
-    found: dict[int, tuple[float, list[float] | None]] = {}
+    found: dict[int, Estimate] = {}
     for run in arm.runs:
+        # Where there are readings of several steps, that of the episodes which the other panels show.
+        steps = [None if step != step else int(step) for step in run.episodes["step"].astype(float).unique()]
         for path in sorted((run.source / FOLDER).glob("*.json")):
             figures = kept(Place(path.with_suffix(".parquet"), path)) or {}
-            wanted = (figures.get("reader", {}).get("name"), figures.get("condition"))
+            mine = (figures.get("reader", {}).get("name"), figures.get("condition")) == (reader, f"solo:{arm.senior}")
             table = figures.get(part) or {}
-            if wanted == (reader, f"solo:{arm.senior}") and table.get(name) is not None:
-                found[run.seed] = table[name], table.get(f"{name}_ci95")
+            if mine and figures.get("step") in steps and table.get(name) is not None:
+                found[run.seed] = _of_one_run(name, table, figures["legibility"])
     if not found:
         return None
-    try:
-        whole = over_seeds({seed: value for seed, (value, _) in found.items()}, name=name)
-        return whole, tuple(value for value, _ in found.values())
-    except StatisticsError:  # a single one
-        ((value, limits),) = found.values()
-        low, high = limits or (float("nan"), float("nan"))
-        method, assumption = "cluster bootstrap", "that problems are independent draws"
-        return Estimate(name, value, low, high, 0.95, 1, 1, "run", method, assumption), ()
+    if len(found) == 1:
+        return next(iter(found.values())), ()
+    values = {seed: one.value for seed, one in found.items()}
+    return over_seeds(values, name=name), tuple(values.values())
+
+
+def _of_one_run(name: str, table: dict[str, Any], counts: dict[str, Any]) -> Estimate:
+    low, high = table.get(f"{name}_ci95") or (float("nan"), float("nan"))
+    n, problems = counts["solutions"], counts["problems"]
+    assumption = "that problems are independent draws"
+    return Estimate(name, table[name], low, high, 0.95, n, problems, "problem", "cluster bootstrap", assumption)
 
 
 def _draw(panels: Sequence[tuple[str, Sequence[Dot]]]) -> Picture:

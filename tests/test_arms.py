@@ -13,7 +13,7 @@ from analysis.arms import Arm, read_arms
 from analysis.comparison import comparison
 from analysis.estimates import compared, measured, passed
 from analysis.measures import MEASURES
-from analysis.report.sections import find
+from analysis.report.findings import find
 from arena.command import UserError
 from arena.episode import Episode
 from tests.runs import CONFIG, alone, made, run_of, six, training, write
@@ -68,7 +68,9 @@ def test_seeds_without_a_partner_are_said(tmp_path: Path, played: list[Episode])
         for number, seed in enumerate(seeds):
             run_of(tmp_path / arm / f"seed-{seed}", played, marks[number], seed=seed)
     found = arms(tmp_path)
-    assert said(found["three"], found["two"]) == [("flagged", "different seeds: 2 in common are compared, 2 left out")]
+    assert said(found["three"], found["two"]) == [
+        ("flagged", "different seeds: those in common are compared, without 2")
+    ]
     together = "cannot be paired, so all runs of an arm are taken together, by problem: this says nothing about other"
     for other, names in (("one", "0"), ("others", "7, 8")):
         expected = f"different seeds: 0, 1, 2 and {names} {together} seeds"

@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import math
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
 
 from analysis import arms as arms_of
+from analysis import reading_files
 from analysis.arms import read_arms
 from analysis.comparison import comparison
 from analysis.estimates import compared, measured, passed, retained
@@ -18,6 +21,7 @@ from analysis.measures import MEASURES
 from analysis.papers import PapersConfig
 from analysis.papers import main as papers
 from analysis.report.__main__ import ReportConfig, main
+from analysis.report.continued import _names
 from arena.command import UserError
 from arena.episode import Episode
 from tests.runs import made, run_of, six, training, write
@@ -181,8 +185,9 @@ def test_a_report_is_the_same_twice(tmp_path: Path, played: list[Episode]) -> No
     run_of(tmp_path / "a", played, "111110")
     run_of(tmp_path / "b", played, "111000")
     pages = [report(tmp_path / f"{n}.html", tmp_path / "a", tmp_path / "b")[0] for n in "xy"]
-    cut = [page[: page.index("Every run again")] for page in pages]
-    assert cut[0] == cut[1]
+    assert pages[0] == pages[1].replace("y.html", "x.html")
+    for kind in ("svg", "png", "csv"):
+        assert (tmp_path / "x" / f"accuracy.{kind}").read_bytes() == (tmp_path / "y" / f"accuracy.{kind}").read_bytes()
 
 
 def test_what_was_written_stays_text(tmp_path: Path, played: list[Episode]) -> None:
@@ -198,6 +203,58 @@ def test_what_was_written_stays_text(tmp_path: Path, played: list[Episode]) -> N
     assert "``````\n" in plain  # the fence is longer than the longest run of ticks in it
 
 
+def test_names_are_no_formulas_and_no_paths(tmp_path: Path, played: list[Episode]) -> None:
+    """matplotlib would read what stands between dollars, and leave names that begin with _ out of a legend."""
+    run_of(tmp_path / "a", played, "111110")
+    run_of(tmp_path / "b", played, "111000")
+    names = [f"{name}={tmp_path / run}" for name, run in (("$\\frac$", "a"), ("../_b", "b"))]
+    _, text = report(tmp_path / "my report (1).html", *names)
+    assert "](my%20report%20%281%29/accuracy.svg)" in text
+    assert "'again/$\\frac$-0'" in text
+    assert "again/_b-0" in text
+    (tmp_path / "my report (1)" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"which holds other things \(notes.txt\)"):
+        report(tmp_path / "my report (1).html", tmp_path / "a", force=True)
+
+
+def test_json_has_all_figures_and_comparisons(tmp_path: Path, played: list[Episode], capsys: Any) -> None:
+    for seed, mark in enumerate(("111100", "111000")):
+        run_of(tmp_path / "x" / f"seed-{seed}", played, mark, seed=seed)
+        run_of(tmp_path / "y" / f"seed-{seed}", played, "100000", seed=seed)
+    main(ReportConfig([str(tmp_path)], tmp_path / "report.html", jobs=1, json=True))
+    found = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    mine = [one for one in found["figures"] if (one["arm"], one["condition"]) == ("x", "team")]
+    assert [(one["seed"], one["value"]) for one in mine if one["measure"] == "accuracy"] == [
+        (None, pytest.approx(7 / 12)),
+        (0, pytest.approx(4 / 6)),
+        (1, pytest.approx(3 / 6)),
+    ]
+    (apart,) = [one for one in found["compared"] if (one["condition"], one["measure"]) == ("team", "accuracy")]
+    assert apart["difference"] == pytest.approx(7 / 12 - 1 / 6)
+    assert apart["p"] == apart["p_holm"]  # the only one that could be tested: the others agree in all seeds
+    rows = list(csv.DictReader((tmp_path / "report" / "differences-table.csv").open()))
+    assert float(rows[0]["p_holm"]) == pytest.approx(apart["p_holm"])
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "3", "garbage", '{"points": [{}], "label": "", "author": 1}'])
+@pytest.mark.parametrize("name", ["curve", "profile", "crossplay"])
+def test_files_that_are_not_theirs_are_one_line(tmp_path: Path, played: list[Episode], name: str, text: str) -> None:
+    run_of(tmp_path / "a", played, "111110")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / f"{name}.json").write_text(text)
+    with pytest.raises(UserError, match=f"other/{name}.json: cannot be read: .*make it again with"):
+        report(tmp_path / "report.html", tmp_path / "a", tmp_path / "other")
+
+
+def test_folders_of_one_name_have_files_of_their_own() -> None:
+    assert _names([Path("a/curve"), Path("b/curve"), Path("c d/curve-2"), Path("x/../é(1)")]) == [
+        "curve",
+        "curve-2",
+        "curve-2-2",
+        "é_1_",
+    ]
+
+
 @pytest.mark.parametrize(
     ("runs", "flags", "said"),
     [
@@ -209,6 +266,8 @@ def test_what_was_written_stays_text(tmp_path: Path, played: list[Episode]) -> N
         (["a"], {"out": "no/report.html"}, "--out no/report.html: there is no folder no"),
         (["x=a", "x=b"], {}, "x: a and b differ in more than the seed (limit was 64, is 65)"),
         (["none"], {}, "none has no episodes and is left out"),
+        (["a"], {"out": "a.html"}, "--out a.html: its tables would go into a, which holds other things (config.toml)"),
+        (["a"], {"margin": math.nan}, "--margin must be at least 0, not nan"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -216,7 +275,7 @@ def test_mistakes_are_one_line(
     played: list[Episode],
     monkeypatch: pytest.MonkeyPatch,
     runs: list[str],
-    flags: dict[str, str],
+    flags: dict[str, Any],
     said: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -251,6 +310,30 @@ def test_the_papers_figures(tmp_path: Path, played: list[Episode], capsys: pytes
     run_of(tmp_path / "a", played, "111110")
     with pytest.raises(UserError, match="there is no training run among these"):
         papers(PapersConfig("first", [str(tmp_path / "a")], tmp_path / "figures"))
+
+
+def test_the_second_figure_has_the_reading_of_the_step_that_it_shows(
+    tmp_path: Path, played: list[Episode], capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, the reading of step 5 comes after that of step 10; metrics that nobody took are not 'never'."""
+    run = training(tmp_path / "tandem", played, "111100", 0)
+    shutil.rmtree(run / "test")
+    run_of(run / "later", [made(one, step=10, id=f"{one.id}@10") for one in played], "111000")
+    with (run / "validation" / "episodes.jsonl").open("ab") as file:
+        file.write((run / "later" / "episodes.jsonl").read_bytes())
+    (run / "metrics.jsonl").write_text("")
+    (run / "validation" / reading_files.FOLDER).mkdir()
+    readings = {}
+    for step, value in ((10, 1.5), (5, 7.5)):
+        path = run / "validation" / reading_files.FOLDER / f"junior--solo:senior@{step}.json"
+        path.write_text("{}")
+        found = {"nats_per_token": value, "nats_per_token_ci95": [1.0, 2.0], "solutions": 12, "problems": 6}
+        readings[path] = {"reader": {"name": "junior"}, "condition": "solo:senior", "step": step, "legibility": found}
+    monkeypatch.setattr(reading_files, "kept", lambda place: readings[place.figures])
+    papers(PapersConfig("second", [str(run)], tmp_path / "figures"))
+    assert "legibility (nats a token, junior) 1.500 [1.000, 2.000] (over 6 problems)" in capsys.readouterr().out
+    papers(PapersConfig("first", [str(run)], tmp_path / "figures"))
+    assert "at or below 2% from update unknown (not evaluated) on" in capsys.readouterr().out
 
 
 def test_labels_are_the_shortest_that_tell_apart() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -40,7 +41,7 @@ class ReportConfig:
     force: bool = False
     """Write over a report that is there."""
     json: bool = False
-    """Print all estimates as JSON."""
+    """Print all figures and comparisons as JSON."""
 
 
 def main(config: ReportConfig) -> None:
@@ -49,14 +50,15 @@ def main(config: ReportConfig) -> None:
     from analysis.detectors import DetectorError, load_detector
     from analysis.report.build import report
     from analysis.report.files import check_place, write
-    from analysis.report.sections import find, frame_of
+    from analysis.report.findings import compared_frame, find, frame_of, plain
 
     if not config.runs:
         fail("name at least one run, as in python -m analysis.report runs/a --out report.html")
     for flag, least in (("jobs", 0), ("seed", 0), ("margin", 0)):
-        if getattr(config, flag) < least:
+        if not least <= getattr(config, flag) < math.inf:
             fail(f"--{flag} must be at least {least}, not {getattr(config, flag)}")
     check_place(config.out, force=config.force)
+    config.detector = list(dict.fromkeys(config.detector))
     for address in config.detector:
         try:
             load_detector(address)
@@ -72,7 +74,7 @@ def main(config: ReportConfig) -> None:
     document = report(findings, seed=config.seed, given=_words(config), remarks=remarks, made=made)
     write(document, config.out)
     if config.json:
-        say(json.dumps(frame_of(findings).to_dict("records"), indent=1, default=str))
+        say(json.dumps({"figures": plain(frame_of(findings)), "compared": plain(compared_frame(findings))}, indent=1))
         return
     for sentence in document.answer:
         say(visible(sentence))

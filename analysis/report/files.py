@@ -12,17 +12,26 @@ from analysis.report.markdown import markdown
 from arena.command import fail
 from arena.lines import replace_file
 
+KINDS = (".csv", ".svg", ".png")
+"""What is in a report's folder, and nothing else."""
+
 
 def check_place(out: Path, *, force: bool) -> None:
     """Raises UserError, before anything is computed, for a place that cannot be written to."""
+    folder = out.with_suffix("")
     if out.suffix != ".html":
         fail(f"--out {out}: name an HTML file, as report.html")
-    if out.is_dir() or (out.with_suffix("").exists() and not out.with_suffix("").is_dir()):
+    if out.is_dir() or (folder.exists() and not folder.is_dir()):
         fail(f"--out {out}: there is something else of that name; choose another")
-    if not force and (out.exists() or out.with_suffix(".md").exists()):
-        fail(f"--out {out}: there is a report already; give --force to write over it, or choose another name")
     if not out.parent.is_dir():
         fail(f"--out {out}: there is no folder {out.parent}; make it first")
+    there = list(folder.iterdir()) if folder.is_dir() else []
+    if strange := next((one for one in sorted(there) if one.suffix not in KINDS or not one.is_file()), None):
+        fail(
+            f"--out {out}: its tables would go into {folder}, which holds other things ({strange.name}); choose another"
+        )
+    if not force and (out.exists() or out.with_suffix(".md").exists() or there):
+        fail(f"--out {out}: there is a report already; give --force to write over it, or choose another name")
 
 
 def write(document: Document, out: Path) -> None:
