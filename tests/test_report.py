@@ -21,7 +21,6 @@ from analysis.measures import MEASURES
 from analysis.papers import PapersConfig
 from analysis.papers import main as papers
 from analysis.report.__main__ import ReportConfig, main
-from analysis.report.continued import _names
 from arena.command import UserError
 from arena.episode import Episode
 from tests.runs import made, run_of, six, training, write
@@ -234,25 +233,6 @@ def test_json_has_all_figures_and_comparisons(tmp_path: Path, played: list[Episo
     assert apart["p"] == apart["p_holm"]  # the only one that could be tested: the others agree in all seeds
     rows = list(csv.DictReader((tmp_path / "report" / "differences-table.csv").open()))
     assert float(rows[0]["p_holm"]) == pytest.approx(apart["p_holm"])
-
-
-@pytest.mark.parametrize("text", ["{}", "[]", "3", "garbage", '{"points": [{}], "label": "", "author": 1}'])
-@pytest.mark.parametrize("name", ["curve", "profile", "crossplay"])
-def test_files_that_are_not_theirs_are_one_line(tmp_path: Path, played: list[Episode], name: str, text: str) -> None:
-    run_of(tmp_path / "a", played, "111110")
-    (tmp_path / "other").mkdir()
-    (tmp_path / "other" / f"{name}.json").write_text(text)
-    with pytest.raises(UserError, match=f"other/{name}.json: cannot be read: .*make it again with"):
-        report(tmp_path / "report.html", tmp_path / "a", tmp_path / "other")
-
-
-def test_folders_of_one_name_have_files_of_their_own() -> None:
-    assert _names([Path("a/curve"), Path("b/curve"), Path("c d/curve-2"), Path("x/../é(1)")]) == [
-        "curve",
-        "curve-2",
-        "curve-2-2",
-        "é_1_",
-    ]
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,9 @@ def _profile(folder: Path, name: str, found: dict[str, Any]) -> Section:
             kind["kind"],
             f"{kind['steps']:,}",
             f"{kind['change_per_solution']:+.3f}",
-            "[{:.3f}, {:.3f}]".format(*kind["change_per_solution_ci95"]) if kind["change_per_solution_ci95"] else "-",
+            "-"
+            if None in kind["change_per_solution_ci95"]
+            else "[{:.3f}, {:.3f}]".format(*kind["change_per_solution_ci95"]),
             f"{kind['breaks']:,}",
         )
         for kind in figures["kinds"]
@@ -117,7 +119,12 @@ def _crossplay(folder: Path, name: str, found: dict[str, Any]) -> Section:
         for (question, one), p in zip(found["compared"].items(), p_values, strict=True)
     )
     head = ("question", "difference", "95% interval", "p (Holm)")
-    note = "Paired by problem; sign flips by problem. Dashed in the picture: partners that met in training."
+    note = " ".join(
+        (
+            "Paired by problem; sign flips by problem. Dashed in the picture: partners that met in training.",
+            *found.get("remarks", ()),
+        )
+    )
     return Section(
         f"Cross-play: {folder.name}",
         grids=(Grid(f"crossplay-{name}-table", "", head, rows, note),),
