@@ -196,6 +196,8 @@ def fitting(rows: list[tuple[Any, ...]], columns: dict[str, tuple[str, str]]) ->
 def _unfit(row: tuple[Any, ...], columns: dict[str, tuple[str, str]]) -> str:
     for value, (name, (dtype, meaning)) in zip(row, columns.items(), strict=True):
         try:
+            if isinstance(value, list | dict):
+                raise TypeError
             frame([(value,)], {name: (dtype, meaning)})
         except (TypeError, ValueError, OverflowError):
             return f"{name} cannot be {str(value)[:80]!r}"

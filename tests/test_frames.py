@@ -126,6 +126,7 @@ def test_what_fits_no_column_and_what_is_stored_twice_is_named(tmp_path: Path, p
         other(played[0], seed=2**70),
         other(played[0], difficulty=2**40),
         other(played[0], versions=["0.1"]),
+        other(played[0], p=[0.5]),
         played[1].line(),
         played[1].line(),
         half,
@@ -137,7 +138,8 @@ def test_what_fits_no_column_and_what_is_stored_twice_is_named(tmp_path: Path, p
         (2, f"not an episode: seed cannot be '{2**70}'"),
         (3, f"not an episode: difficulty cannot be '{2**40}'"),
         (4, "not an episode: 'list' object has no attribute 'items'"),
-        (6, f"{played[1].id} is stored already"),
+        (5, "not an episode: p cannot be '[0.5]'"),
+        (7, f"{played[1].id} is stored already"),
     ]
 
 
