@@ -83,7 +83,10 @@ class MessageDesk:
     _showing: asyncio.Task[None] | None = None
     _drained: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
-    _actions: deque[Action] = field(default_factory=deque)
+    _actions: deque[tuple[Action, int]] = field(default_factory=deque)
+    """What was done, and when the pen was asked for: with how many characters on the screen."""
+    _at_once: int = 0
+    """Characters that are shown without a pace: they were on the screen before."""
     _acted: asyncio.Event = field(default_factory=asyncio.Event)
     _tell: Callable[[], None] | None = None
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -100,6 +103,19 @@ class MessageDesk:
             shown.append(self._writing())
         return shown
 
+    @property
+    def shown(self) -> int:
+        """Characters on the screen."""
+        return sum(len(text) for _, text in self.turns)
+
+    def restore(self, shown: int, done: Sequence[tuple[Write | End | Give | Undo | Pen, int]]) -> None:
+        """Goes on where another process stopped: with so much on the screen, and this done and not taken yet.
+
+        With each message, how much was on the screen then: there the pen is asked for again.
+        """
+        self._at_once = shown
+        self._actions += [(_action(message), at) for message, at in done]
+
     def deliver(self, message: Write | End | Give | Undo | Pen | Try) -> None:
         """Takes a message of the screen. Raises RefusalError."""
         if isinstance(message, Try):
@@ -107,24 +123,28 @@ class MessageDesk:
             return
         if isinstance(message, InTurn) and (self.asked is None or message.turn != self.asked.turn):
             raise RefusalError("not_your_turn")
-        match message:
-            case Pen():
-                if self.asked or not self.demand:
-                    raise RefusalError("not_your_turn" if self.asked else "not_allowed")
-                self._actions.append(PenPlease())
-            case Write(text=text):
-                self._actions.append(WriteIt(text))
-            case End(text=text):
-                self._actions.append(EndIt(text))
-            case Give(text=text):
-                self._actions.append(GiveIt(text=text))
-            case Undo():
-                self._actions.append(UndoIt())
+        if isinstance(message, Pen) and (self.asked or not self.demand):
+            raise RefusalError("not_your_turn" if self.asked else "not_allowed")
+        self._actions.append((_action(message), 0))
         if isinstance(message, InTurn):
             self.asked = None  # the seat asks again, by another number, if the turn goes on
+        self._act()
+
+    def _act(self) -> None:
         self._acted.set()
-        if self._tell and isinstance(message, Pen):
+        if self._tell and self._actions and self._asking is None and self._due():
             self._tell()
+
+    def _due(self) -> bool:
+        """Is there something to be taken now? Text waits for the turn, the pen for its place in the text."""
+        while self._actions:
+            action, at = self._actions[0]
+            if not isinstance(action, PenPlease):
+                return self._asking is not None
+            if self._asking is None:
+                return self.shown >= at
+            self._actions.popleft()  # the turn has come by itself
+        return False
 
     def _fits(self, message: Try) -> Fits:
         if self.asked is None or self._asking is None or self._asking.would is None:
@@ -210,13 +230,13 @@ class MessageDesk:
         """The screen has its own."""
 
     async def waiting(self) -> bool:
-        while not self._actions:
+        while not self._due():
             self._acted.clear()
             await self._acted.wait()
         return True
 
     def take(self) -> Action | None:
-        return self._actions.popleft() if self._actions else None
+        return self._actions.popleft()[0] if self._due() else None
 
     def now(self) -> float:
         return self.clock.now()
@@ -259,7 +279,8 @@ class MessageDesk:
 
     async def _keep_pace(self, pace: float) -> None:
         while self._queue:
-            await self.clock.sleep(1 / pace)
+            if self.shown >= self._at_once:
+                await self.clock.sleep(1 / pace)
             if self._queue:
                 self._show()
                 self._settled()
@@ -268,6 +289,8 @@ class MessageDesk:
         author, text = self._queue.popleft()
         self._append(author, text)
         self.send(Said(author=author, text=text))
+        if self._actions:
+            self._act()
 
     def _settled(self) -> None:
         self._room.set()
@@ -287,3 +310,17 @@ class MessageDesk:
             self.turns[-1] = author, self.turns[-1][1] + text
         else:
             self.turns.append((author, text))
+
+
+def _action(message: Write | End | Give | Undo | Pen) -> Action:
+    match message:
+        case Write(text=text):
+            return WriteIt(text)
+        case End(text=text):
+            return EndIt(text)
+        case Give(text=text):
+            return GiveIt(text=text)
+        case Undo():
+            return UndoIt()
+        case Pen():
+            return PenPlease()
