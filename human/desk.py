@@ -77,6 +77,8 @@ class MessageDesk:
     """What is on the screen: (author, text), the person being author 0."""
     asked: Ask | None = None
     """What the person is asked for now."""
+    seconds: list[float] = field(default_factory=list)
+    """Of the person's last turn: until the first action, and in all."""
     _names: tuple[str, ...] = ()
     _heard: _Heard = field(default_factory=_Heard)
     _queue: deque[tuple[int, str]] = field(default_factory=deque)
@@ -198,7 +200,8 @@ class MessageDesk:
         self.send(Whole(turns=tuple(self.turns)))
         self._settled()
 
-    def sent(self, text: str) -> None:
+    def sent(self, text: str, seconds: list[float]) -> None:
+        self.seconds = seconds
         self.asked = self._asking = None
         self._put(self._names[0], text)
         self.send(Whole(turns=tuple(self.turns)))

@@ -150,16 +150,17 @@ async def set_state(record: Record, person: str, state: State, event: Event | No
     await record.do(job)
 
 
-async def forget(record: Record, person: str) -> int:
-    """Withdrawal: everything that the person did is deleted, and that it was, noted. Says how many events there were.
+async def forget(record: Record, person: str, state: Literal["withdrawn", "declined"] = "withdrawn") -> int:
+    """Everything that the person did is deleted, and that it was, noted. Says how many events there were.
 
     Pages of the file that held them are overwritten (``secure_delete``), those of the log at the next checkpoint.
     """
 
     def job(db: sqlite3.Connection) -> int:
         count = db.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
-        db.execute("UPDATE people SET state = 'withdrawn', token = NULL, key = NULL WHERE id = ?", (person,))
-        insert(db, Event(person, "withdrew", data={"deleted": count}))
+        ends = ", key = NULL" if state == "withdrawn" else ""
+        db.execute(f"UPDATE people SET state = ?, token = NULL{ends} WHERE id = ?", (state, person))
+        insert(db, Event(person, "withdrew" if state == "withdrawn" else state, data={"deleted": count}))
         record.leave_no_trace()
         return count
 
