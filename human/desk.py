@@ -28,7 +28,6 @@ from human.messages import (
     End,
     Fits,
     Give,
-    InTurn,
     Notice,
     Over,
     Pen,
@@ -110,11 +109,13 @@ class MessageDesk:
         """Characters on the screen."""
         return sum(len(text) for _, text in self.turns)
 
-    def restore(self, shown: int, done: Sequence[tuple[Write | End | Give | Undo | Pen, int]]) -> None:
+    def restore(self, shown: int, done: Sequence[tuple[Write | End | Give | Undo | Pen, int]], before: int) -> None:
         """Goes on where another process stopped: with so much on the screen, and this done and not taken yet.
 
-        With each message, how much was on the screen then: there the pen is asked for again.
+        With each message, how much was on the screen then: there the pen is asked for again. ``before``: how often the
+        person acted in turns that are over. As every such act is followed by one question, a turn keeps its number.
         """
+        self._numbers = itertools.count(before + 1)
         self._at_once = shown
         self._actions += [(_action(message), at) for message, at in done]
 
@@ -123,14 +124,28 @@ class MessageDesk:
         if isinstance(message, Try):
             self.send(self._fits(message))
             return
-        if isinstance(message, InTurn) and (self.asked is None or message.turn != self.asked.turn):
+        self.accept(message)
+        self.do(message)
+
+    def accept(self, message: Write | End | Give | Undo | Pen) -> None:
+        """Makes sure that a message can be done now, and that no other is until it was. Raises RefusalError."""
+        if isinstance(message, Pen):
+            if self._asking or not self.demand:
+                raise RefusalError("not_your_turn" if self._asking else "not_allowed")
+        elif self.asked is None or message.turn != self.asked.turn:
             raise RefusalError("not_your_turn")
-        if isinstance(message, Pen) and (self.asked or not self.demand):
-            raise RefusalError("not_your_turn" if self.asked else "not_allowed")
-        self._actions.append((_action(message), 0))
-        if isinstance(message, InTurn):
+        else:
             self.asked = None  # the seat asks again, by another number, if the turn goes on
+
+    def do(self, message: Write | End | Give | Undo | Pen) -> None:
+        """Does what was accepted."""
+        self._actions.append((_action(message), 0))
         self._act()
+
+    @property
+    def idle(self) -> bool:
+        """Everything that was done is taken."""
+        return not self._actions
 
     def _act(self) -> None:
         self._acted.set()
@@ -209,8 +224,11 @@ class MessageDesk:
     async def ask(self, asking: Asking) -> None:
         await self._all_shown()
         self._asking = asking
+        number = next(self._numbers)
+        if self._due():  # it was answered before another process stopped
+            return
         self.asked = Ask(
-            turn=next(self._numbers),
+            turn=number,
             unit=asking.unit,
             held=asking.held,
             words_left=asking.words_left,

@@ -23,6 +23,8 @@ class Unfinished:
     begun: Begun = field(default_factory=Begun)
     done: list[tuple[Done, int]] = field(default_factory=list)
     """What was done since the last turn that counts, with how much was on the screen then."""
+    acts: int = 0
+    """How often the person acted in turns that are over."""
     shown: int = 0
     """Characters that were on the screen."""
     clock: float = 0.0
@@ -73,6 +75,7 @@ def _in_trial(past: Past, event: Event) -> None:
             span = span_of(event.data["turn"])
             pens = tuple((unit, name) for unit, name in event.data["pens"])
             trial.begun = Begun((*trial.begun.spans, span), pens)
+            trial.acts += sum(not isinstance(message, Pen) for message, _ in trial.done)
             trial.done.clear()
             if "seconds" in event.data:
                 trial.seconds.append(event.data["seconds"])

@@ -22,11 +22,9 @@ from human.messages import (
     Join,
     Leave,
     Note,
-    Notice,
     Numbered,
     Page,
     Pause,
-    Pen,
     RefusalError,
     Refused,
     Resume,
@@ -61,11 +59,14 @@ class Session:
         self._client = "page"
         self._page: tuple[Page, asyncio.Future[Answers]] | None = None
         self._last = self.past.last
-        self._lock = asyncio.Lock()
+        self.lock = asyncio.Lock()
+        """Held while a message is judged, recorded and done."""
         self._paused = False
         """By the person itself."""
+        self._up = asyncio.Event()
+        """There is something on the screen."""
         self._messages: list[str] = []
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
         self._gap = time.time() - self.past.at if self.past.at else 0.0
 
     # The screen
@@ -79,7 +80,7 @@ class Session:
         """A screen has come; one that was there goes."""
         if self._send:
             self._send(Bye(name="replaced", text="this place was opened somewhere else; it goes on there"))
-        began = self._task is None
+        began = self.task is None
         self._send, self._client = send, client
         gap = {"gap": round(self._gap, 1)} if began and self.past.last else {}
         kind: Any = "restarted" if gap else "joined"
@@ -97,8 +98,8 @@ class Session:
         for text in self._messages:
             self.tell(FromResearcher(text=text))
         self._run_clock()
-        if self._task is None:
-            self._task = asyncio.create_task(self._go())
+        if self.task is None:
+            self.task = asyncio.create_task(self._go())
         else:
             for message in self._again():
                 self.tell(message)
@@ -151,7 +152,8 @@ class Session:
                 if self.trial:
                     self.trial.desk.deliver(message)
                 return
-            async with self._lock:
+            await self._up.wait()  # after a restart, what was on the screen comes first
+            async with self.lock:
                 await self._numbered(message)
         except RefusalError as error:
             n = message.n if isinstance(message, Numbered) else None
@@ -167,10 +169,7 @@ class Session:
         await self.hall.record.write(event)
         self._last = message.n
         self.tell(Ack(n=message.n))
-        try:
-            await then()
-        except RefusalError as error:  # the time was up meanwhile
-            self.tell(Notice(text=str(error)))
+        await then()
 
     def _judge(self, message: Any) -> tuple[Event, Callable[[], Awaitable[None]]]:
         """The event of a message, and what it does. Raises RefusalError where it does nothing."""
@@ -200,18 +199,13 @@ class Session:
         trial = self._trial()
         if not trial.clock.running:
             raise RefusalError("paused")
-        asked = trial.desk.asked
-        if isinstance(message, Pen):
-            if asked or not trial.desk.demand:
-                raise RefusalError("not_your_turn" if asked else "not_allowed")
-        elif asked is None or message.turn != asked.turn:
-            raise RefusalError("not_your_turn")
+        event = trial.event("did", message.n, **message.model_dump(exclude={"n"}), shown=trial.desk.shown)
+        trial.desk.accept(message)
 
-        async def deliver() -> None:
-            trial.desk.deliver(message)
+        async def do() -> None:
+            trial.desk.do(message)
 
-        data = message.model_dump(exclude={"n"})
-        return trial.event("did", message.n, **data, shown=trial.desk.shown), deliver
+        return event, do
 
     def _trial(self) -> TrialRun:
         if self.trial is None:
@@ -268,9 +262,9 @@ class Session:
 
     async def stop(self) -> None:
         """Ends it here; another may go on from the record."""
-        if self._task and self._task is not asyncio.current_task():
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self.task and self.task is not asyncio.current_task():
+            self.task.cancel()
+            await asyncio.gather(self.task, return_exceptions=True)
 
     async def ask(self, page: Page) -> Answers:
         """Shows a page until it is answered."""
@@ -278,6 +272,7 @@ class Session:
             return self.past.answers[page.id]
         future: asyncio.Future[Answers] = asyncio.get_running_loop().create_future()
         self._page = page, future
+        self._up.set()
         self.tell(page)
         try:
             self.past.answers[page.id] = await future
@@ -287,6 +282,7 @@ class Session:
 
     def show(self, page: Page) -> None:
         """Shows a page that is the last."""
+        self._up.set()
         self._page = page, asyncio.get_running_loop().create_future()
         self.tell(page)
 
@@ -310,8 +306,10 @@ class Session:
             number,
             of,
             past,
+            self.lock,
         )
         self._run_clock()
+        self._up.set()
         try:
             self.past.finished[trial.id] = await self.trial.play()
         finally:

@@ -41,6 +41,8 @@ class TrialRun:
     number: int
     of: int
     past: Unfinished
+    lock: asyncio.Lock
+    """Held while a message of the person is recorded and done."""
     clock: Clock = field(init=False)
     desk: MessageDesk = field(init=False)
     why: str = ""
@@ -65,7 +67,7 @@ class TrialRun:
             look_back=self._look_back,
             demand=isinstance(self.policy.schedule, OnDemand),
         )
-        self.desk.restore(self.past.shown, self.past.done)
+        self.desk.restore(self.past.shown, self.past.done, self.past.acts)
 
     # The screen
 
@@ -146,7 +148,8 @@ class TrialRun:
         finally:
             timer.cancel()
         episode.grade = await self.hall.grade(episode, self.trial.problem.answer)
-        made: dict[str, Any] = {"practice": self.trial.practice, "seconds": round(self._ended - (self._asked or self._ended), 3)}
+        seconds = self._ended - (self._ended if self._asked is None else self._asked)
+        made: dict[str, Any] = {"practice": self.trial.practice, "seconds": round(seconds, 3)}
         await self.hall.record.write(self.event("episode", episode=json.loads(episode.line()), **made))
         return made
 
@@ -192,5 +195,8 @@ class TrialRun:
             finally:
                 for one in waits:
                     one.cancel()
+        async with self.lock:
+            while not self.desk.idle:  # what was acknowledged counts
+                await asyncio.sleep(0)
+            self._stop.set()
         self.send(Notice(text="the time for this problem is over; what you had sent counts"))
-        self._stop.set()
