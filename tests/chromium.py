@@ -17,7 +17,7 @@ from typing import Any
 from websockets.sync.client import ClientConnection, connect
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-PATIENCE = 20.0
+PATIENCE = 10.0
 """Seconds that anything may take."""
 
 KEYS = {"Tab": 9, "Enter": 13, "Escape": 27, " ": 32, "ArrowDown": 40, "ArrowUp": 38, "ArrowRight": 39, "End": 35}
@@ -43,6 +43,7 @@ class Chromium:
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        self._open = contextlib.ExitStack()
         self._ids = itertools.count(1)
         self._answers: dict[int, dict[str, Any]] = {}
         self.events: list[dict[str, Any]] = []
@@ -58,7 +59,8 @@ class Chromium:
             with contextlib.suppress(OSError):
                 port, _, path = file.read_text().partition("\n")
                 if path:
-                    return connect(f"ws://127.0.0.1:{port}{path.strip()}", max_size=None, compression=None)
+                    url = f"ws://127.0.0.1:{port}{path.strip()}"
+                    return self._open.enter_context(connect(url, max_size=None, compression=None))
             if self._process.poll() is not None:
                 raise ChromiumError(f"it ended with {self._process.returncode}")
             time.sleep(0.05)
@@ -102,7 +104,7 @@ class Chromium:
 
     def close(self) -> None:
         with contextlib.suppress(Exception):
-            self._socket.close()
+            self._open.close()
         with contextlib.suppress(ProcessLookupError):  # it has children: they are its group
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(PATIENCE)
@@ -131,19 +133,20 @@ class Tab:
 
     def run(self, code: str) -> Any:
         """The value of an expression; a promise is waited for."""
-        how = {"expression": code, "returnByValue": True, "awaitPromise": True, "userGesture": True}
+        how: dict[str, Any] = {"expression": code, "returnByValue": True, "awaitPromise": True, "userGesture": True}
+        how["allowUnsafeEvalBlockedByCSP"] = False
         answer = self.call("Runtime.evaluate", **how)
         if "exceptionDetails" in answer:
             raise ChromiumError(str(answer["exceptionDetails"].get("exception", answer["exceptionDetails"]))[:600])
         return answer["result"].get("value")
 
-    def wait(self, code: str, seconds: float = PATIENCE) -> Any:
-        """The value of an expression as soon as it is one."""
+    def wait(self, code: str, seconds: float = PATIENCE) -> None:
+        """Until an expression is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             with contextlib.suppress(ChromiumError):
-                if value := self.run(code):
-                    return value
+                if self.run(f"!!({code})"):
+                    return
             time.sleep(0.02)
         shown = self.run("document.body?.innerText ?? ''")
         raise ChromiumError(f"never true: {code}; shown: {shown[:800]}")
@@ -154,7 +157,7 @@ class Tab:
     def key(self, key: str, modifiers: int = 0) -> None:
         """Presses and releases a key."""
         text = "\r" if key == "Enter" else key if len(key) == 1 else ""
-        code = KEYS.get(key) or ord(key.upper())
+        code = KEYS.get(key) or (ord(key.upper()) if key.isalnum() and key.isascii() else 0)
         how: dict[str, Any] = {"key": key, "modifiers": modifiers, "windowsVirtualKeyCode": code, "code": key}
         down = {"type": "keyDown", "text": text} if text and not modifiers & CONTROL else {"type": "rawKeyDown"}
         self.call("Input.dispatchKeyEvent", **down, **how)

@@ -254,6 +254,13 @@ class PageServer:
 
         self.call(sent)
 
+    def send_raw(self, session: Session, data: str) -> None:
+        async def sent() -> None:
+            if session.socket:
+                await session.socket.send(data)
+
+        self.call(sent)
+
     def cut(self) -> None:
         """Every connection is lost, and none comes through."""
 
@@ -309,10 +316,11 @@ class PageServer:
 
     def close(self) -> None:
         async def closed() -> None:
-            for session in self.sessions:
-                if session.playing:
-                    session.playing.cancel()
             self._server.close()
+            playing = [session.playing for session in self.sessions if session.playing]
+            for task in playing:
+                task.cancel()
+            await asyncio.wait(playing, timeout=5)
 
         self.call(closed)
         self._loop.call_soon_threadsafe(self._loop.stop)

@@ -1,6 +1,6 @@
 // What stands round every screen: the study's title, the connection, letters, settings and the ways out.
 
-import { button, el, fresh, put } from "./dom.js";
+import { button, el, fresh, put, shown } from "./dom.js";
 import { keep, kept } from "./keep.js";
 import { visible } from "./plain.js";
 import { words } from "./words.js";
@@ -83,8 +83,8 @@ export class Frame {
       el("p", { class: "text", dir: "auto" }, visible(text)),
       button(words.close, () => {
         letter.remove();
-        const back = this.main.querySelector("textarea, h1");
-        if (back instanceof HTMLElement) back.focus();
+        const box = this.main.querySelector("textarea");
+        (box && shown(box) ? box : this.main.querySelector("h1"))?.focus();
       }),
     );
     this.letters.append(letter);
@@ -111,7 +111,7 @@ export class Frame {
       dialog.close();
       withdraw();
     });
-    const no = button(words.withdrawNo, () => dialog.close(), { class: "main", autofocus: true });
+    const no = button(words.withdrawNo, () => dialog.close(), { class: "main" });
     const dialog = el(
       "dialog",
       { "aria-labelledby": asks },

@@ -38,6 +38,8 @@ export class Link {
     this.next = 1;
     this.tries = 0;
     this.token = "";
+    /** The link's token, while the key that was given for it is tried. */
+    this.spare = "";
     /** @type {number | undefined} */
     this.timer = undefined;
     /** @type {number | undefined} */
@@ -48,7 +50,9 @@ export class Link {
 
   /** Joins with the link's token, or with the key that this browser has. @param {string} token */
   start(token) {
-    this.token = token && kept("key") && markOf(token) === kept("mark") ? "" : token;
+    const known = token && kept("key") && markOf(token) === kept("mark");
+    this.token = known ? "" : token;
+    this.spare = known ? token : "";
     holdToken(this.token);
     this.open();
   }
@@ -107,8 +111,15 @@ export class Link {
     if (message.type === "ack") this.#acknowledged(message.n);
     else if (message.type === "refused" && message.n !== null && message.n !== undefined) this.#refused(message);
     else {
+      const joining = this.standing === "joining";
+      const turnedAway = message.type === "bye" || (message.type === "refused" && joining);
       if (message.type === "welcome") this.#welcomed(message);
-      else if (message.type === "bye" || (message.type === "refused" && this.standing === "joining")) this.stop();
+      else if (turnedAway && joining && this.spare) {
+        this.token = this.spare;
+        this.spare = "";
+        this.open();
+        return;
+      } else if (turnedAway) this.stop();
       this.hear(message);
     }
   }
@@ -123,7 +134,7 @@ export class Link {
       keep("key", message.key);
       if (this.token) keep("mark", markOf(this.token));
     }
-    this.token = "";
+    this.token = this.spare = "";
     holdToken("");
     this.tries = 0;
     window.clearTimeout(this.patience);

@@ -71,7 +71,7 @@ function hear(message) {
 function show(...nodes) {
   trial?.close();
   trial = form = null;
-  speaker.drop();
+  speaker.hush();
   frame.main.replaceChildren(...nodes);
   window.scrollTo(0, 0);
 }

@@ -49,6 +49,13 @@ export class Speaker {
     this.flush();
   }
 
+  /** What was said is not to be found any more either. */
+  hush() {
+    this.drop();
+    this.polite.replaceChildren();
+    this.urgent.replaceChildren();
+  }
+
   /** @param {string} text */
   say(text) {
     this.#add(this.polite, text);

@@ -125,6 +125,7 @@ export class Trial {
     this.open.hidden = still;
     if (still) {
       this.resume.focus();
+      this.means.speaker.hush();
       this.means.speaker.say(`${words.paused}. ${this.pausedWhy.textContent}`);
     } else this.turn.box.focus();
   }
