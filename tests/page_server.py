@@ -321,6 +321,8 @@ class PageServer:
             for task in playing:
                 task.cancel()
             await asyncio.wait(playing, timeout=5)
+            async with asyncio.timeout(5):
+                await self._server.wait_closed()
 
         self.call(closed)
         self._loop.call_soon_threadsafe(self._loop.stop)

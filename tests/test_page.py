@@ -11,7 +11,7 @@ import pytest
 
 from agents.plain import visible
 from agents.scripted import Reciting
-from human.messages import Answer, End, FromResearcher, Give, Page, Pen, Question, Write
+from human.messages import Answer, Bye, End, FromResearcher, Give, Page, Pen, Question, Write
 from tests.chromium import CONTROL, SHIFT, Chromium, ChromiumError, Tab
 from tests.page_server import BREAK, LAST, QUESTION, PageServer, Session, study
 
@@ -581,7 +581,7 @@ def test_leaving_and_withdrawing(tab: Tab, page_server: PageServer) -> None:
     tab.run("document.querySelector('summary').click()")
     press(tab, "Leave for now")
     tab.sees("You left")
-    press(tab, "Try again")
+    press(tab, "Come back")
     tab.sees("Your turn")
     tab.run("document.querySelector('details').open || document.querySelector('summary').click()")
     press(tab, "Stop and delete my data")
@@ -633,3 +633,56 @@ def test_a_helper_that_fails_says_what_was_shown(tab: Tab, page_server: PageServ
     tab.go(f"http://{page_server.host}/")
     with pytest.raises(ChromiumError, match="personal link"):
         tab.sees("never there", seconds=0.5)
+
+
+def test_what_is_said_last_stays(tab: Tab, page_server: PageServer) -> None:
+    async def script(session: Session) -> None:
+        await session.page(LAST)
+
+    session = page_server.begin(script)
+    tab.go(page_server.link(session))
+    tab.sees("HANDOFF-DONE")
+    page_server.send(session, Bye(name="finished", text="That was all."))
+    page_server.cut()
+    time.sleep(0.3)
+    assert tab.run("document.querySelector('.banner').hidden")
+    tab.sees("HANDOFF-DONE")
+    page_server.mend()
+    tab.call("Page.reload")
+    tab.sees("HANDOFF-DONE")
+    press(tab, "Forget this session on this device")
+    tab.sees("Nothing of this session is kept")
+    assert tab.run("Object.keys(localStorage).length") == 0
+    quiet(tab)
+
+
+def test_names_from_the_wire_are_only_names(tab: Tab, page_server: PageServer) -> None:
+    """Of a table, too, only what was put there is found."""
+
+    async def script(session: Session) -> None:
+        await session.page(Page(id="a", title="A", questions=(Question(id="__proto__", text="Say", kind="text"),)))
+        await session.page(LAST)
+
+    session = page_server.begin(script)
+    tab.go(page_server.link(session))
+    tab.sees("Say")
+    tab.run("document.querySelector('textarea').focus()")
+    tab.type("yes")
+    tab.call("Page.reload")
+    tab.wait("document.querySelector('textarea')?.value === 'yes'")
+    asked = '"held": 2, "words_left": 9, "opening": true, "goes_on": false, "unfinished": false, "stuck": false'
+    ask = f'{{"type": "ask", "turn": 1, "unit": "constructor", {asked}, "on_demand": false, "draft": ""}}'
+    for raw in (
+        '{"type": "problem", "id": "p", "question": "?", "authors": ["You"], "number": 0, "of": 0}',
+        ask,
+        '{"type": "said", "author": 7, "text": "who"}',
+        '{"type": "over", "ended": "toString"}',
+        '{"type": "graded", "verdict": "valueOf", "answer": null, "expected": null, "reason": ""}',
+        '{"type": "nothing that is known"}',
+        "no message at all",
+        '{"type": "bye", "name": "constructor", "text": "Bye."}',
+    ):
+        page_server.send_raw(session, raw)
+    tab.sees("The connection has ended")
+    assert "native code" not in tab.run("document.body.innerText")
+    quiet(tab)

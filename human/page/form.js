@@ -1,8 +1,8 @@
 // Something to read and to answer: real form controls, errors in words and tied to what they are about.
 
-import { button, el, fresh, usable } from "./dom.js";
+import { el, fresh, usable } from "./dom.js";
 import { keep, kept } from "./keep.js";
-import { visible } from "./plain.js";
+import { entry, visible } from "./plain.js";
 import { TEXT } from "./turn.js";
 import { words } from "./words.js";
 
@@ -135,10 +135,14 @@ export class Form {
       question.id,
       question.kind === "choice" || question.kind === "scale" ? chosen(question) : written(question),
     ]);
-    this.button = button(visible(page.button), () => this.submit(), { class: "main" });
+    this.button = el("button", { type: "submit", class: "main" }, visible(page.button));
+    const submit = (/** @type {Event} */ event) => {
+      event.preventDefault();
+      this.submit();
+    };
     this.element = el(
-      "div",
-      { class: "page", oninput: () => this.store() },
+      "form",
+      { class: "page", novalidate: true, autocomplete: "off", oninput: () => this.store(), onsubmit: submit },
       this.heading,
       ...page.text.map((/** @type {string} */ text) => el("p", { class: "text", dir: "auto" }, visible(text))),
       this.summary,
@@ -146,7 +150,7 @@ export class Form {
       page.last ? null : el("div", { class: "buttons" }, this.button),
     );
     const before = kept("form");
-    if (before?.page === page.id) for (const [id, field] of this.fields) field.set(before.answers[id] ?? "");
+    if (before?.page === page.id) for (const [id, field] of this.fields) field.set(entry(before.answers, id) ?? "");
     this.#mark(page.wrong.map((/** @type {string} */ id) => [id, words.notRight]));
   }
 

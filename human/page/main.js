@@ -5,7 +5,7 @@ import { Form } from "./form.js";
 import { Frame, spokenMode } from "./frame.js";
 import { forget, forgetTyped, heldToken, holdToken, keep, kept } from "./keep.js";
 import { Link } from "./link.js";
-import { visible } from "./plain.js";
+import { entry, visible } from "./plain.js";
 import { Speaker } from "./speak.js";
 import { fold, nothing } from "./state.js";
 import { Trial } from "./trial.js";
@@ -35,6 +35,10 @@ const link = new Link({
   url: `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/socket`,
   hear,
   stands: (standing, seconds) => {
+    if (standing === "lost" && state.page?.last) {
+      link.stop(); // nothing comes any more
+      return;
+    }
     frame.connection(standing, seconds, state.screen !== "wait");
     trial?.turn.refresh();
   },
@@ -103,7 +107,7 @@ function settled(message, why) {
   if (message.type === "answer") {
     const shown = form;
     if (!why) answered = message.screen;
-    else if (shown?.page.id === message.screen) shown.complain(why.text);
+    else if (shown && shown.page.id === message.screen) shown.complain(why.text);
   } else if (trial) trial.turn.settled(message, why);
   else if (why && message.type !== "note") speaker.say(visible(why.text));
 }
@@ -116,10 +120,10 @@ function bye() {
     if (trial && texts.length) trial.turn.restore(texts.join(" "));
   }
   if (name === "withdrawn") forget();
-  const heading = el("h1", { tabindex: -1 }, words.byeTitles[name] ?? words.bye);
-  const more = words.byes[name];
-  const acts =
-    name === "withdrawn" ? [] : [button(name === "replaced" ? words.here : words.again, again, { class: "main" })];
+  const heading = el("h1", { tabindex: -1 }, entry(words.byeTitles, name) ?? words.bye);
+  const more = entry(words.byes, name);
+  const back = entry({ replaced: words.here, left: words.comeBack }, name) ?? words.again;
+  const acts = name === "withdrawn" ? [] : [button(back, () => link.open(), { class: "main" })];
   if (name === "refused" && kept("key")) acts.push(button(words.goOn, other));
   show(
     heading,
@@ -128,10 +132,6 @@ function bye() {
     el("div", { class: "buttons" }, ...acts),
   );
   heading.focus();
-}
-
-function again() {
-  link.open();
 }
 
 /** The link failed, but this browser has a session. */

@@ -33,6 +33,17 @@ export function wellFormed(text) {
 }
 
 /**
+ * What a table has of its own under a name that came over the wire.
+ * @template T
+ * @param {Record<string, T>} table
+ * @param {string} name
+ * @returns {T | undefined}
+ */
+export function entry(table, name) {
+  return Object.hasOwn(table, name) ? table[name] : undefined;
+}
+
+/**
  * Characters, as Python counts them.
  * @param {string} text
  */

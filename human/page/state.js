@@ -79,6 +79,7 @@ export function fold(state, message) {
     case "time":
       return { ...state, time: message };
     case "bye":
+      if (state.page?.last && message.name !== "replaced") return state; // what is said last stays to be read
       return { ...state, screen: "bye", bye: message };
     default:
       return state;

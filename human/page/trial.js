@@ -1,7 +1,7 @@
 // A problem: its question, the shared solution, the person's box, the clock.
 
 import { busy, button, el, fresh, put } from "./dom.js";
-import { visible } from "./plain.js";
+import { entry, visible } from "./plain.js";
 import { Solution } from "./solution.js";
 import { paused } from "./state.js";
 import { Clock } from "./timing.js";
@@ -32,8 +32,8 @@ export class Trial {
     this.solution = new Solution(problem.authors, solution);
     this.turn = new Turn(means, problem.id);
     this.clock = new Clock((seconds) => means.speaker.say(words.leftAloud(seconds, this.canExtend)));
-    this.extend = button(words.extend, () => means.post({ type: "extend" }), { hidden: true });
-    this.pause = button(words.pause, () => means.post({ type: "pause" }), { hidden: true });
+    this.extend = button(words.extend, () => this.#clockwork("extend"), { hidden: true });
+    this.pause = button(words.pause, () => this.#clockwork("pause"), { hidden: true });
     this.overHeading = el("h2", { tabindex: -1 }, words.over);
     this.overWhy = el("p", { class: "soft" });
     this.grade = el("p", { dir: "auto" });
@@ -65,7 +65,8 @@ export class Trial {
   update(state, message) {
     if (message?.type === "said" || message?.type === "whole") this.#told(state, message);
     else {
-      if (message?.type === "notice" || message?.type === "refused") this.turn.notice(message.text);
+      if (message?.type === "notice" || (message?.type === "refused" && message.name !== "too_fast"))
+        this.turn.notice(message.text);
       this.#time(state);
       this.turn.update(state, message);
       if (message?.type === "ask" || message?.type === "over" || message?.type === "writing")
@@ -110,6 +111,12 @@ export class Trial {
       this.means.speaker.say(`${words.yourTurn} ${words.asked(ask)}`);
   }
 
+  /** @param {string} type */
+  #clockwork(type) {
+    this.means.post({ type });
+    if (!this.means.online()) this.turn.notice(words.waits);
+  }
+
   /** @param {State} state */
   #time(state) {
     const { time } = state;
@@ -136,7 +143,7 @@ export class Trial {
     this.over.hidden = !over;
     this.turn.element.hidden = over !== null;
     if (!over) return;
-    put(this.overWhy, words.ended[over.ended] ?? "");
+    put(this.overWhy, entry(words.ended, over.ended) ?? "");
     put(this.grade, state.graded ? visible(words.graded(state.graded)) : "");
     this.grade.hidden = !state.graded;
     if (message?.type === "over") this.overHeading.focus();

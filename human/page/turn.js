@@ -209,7 +209,7 @@ export class Turn {
     this.means.post({ type: "pen" });
     usable(this.take, false);
     this.notices.replaceChildren();
-    this.notice(words.taken);
+    this.notice(this.means.online() ? words.taken : words.waits);
   }
 
   /** Nothing is done between a key and its letter on the screen. */

@@ -1,5 +1,7 @@
 // Every sentence of the page itself, so that it can be translated in one place. What a study says is not here.
 
+import { entry } from "./plain.js";
+
 /** @type {Record<string, [string, string]>} */
 const UNITS = {
   token: ["token", "tokens"],
@@ -16,7 +18,7 @@ const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one :
 
 /** What is asked for. @param {Record<string, any>} ask */
 function asked(ask) {
-  const [one, many] = UNITS[ask.unit] ?? [ask.unit, `${ask.unit}s`];
+  const [one, many] = entry(UNITS, ask.unit) ?? [ask.unit, `${ask.unit}s`];
   const until = ask.on_demand ? "until you hand back or finish the solution" : "until you finish the solution";
   if (ask.stuck) return `No ${one} can begin here. All that is left is to finish the solution.`;
   if (ask.unfinished && ask.unit === "sentence") return "Go on: your sentence is not over. It ends with . or ! or ?";
@@ -110,7 +112,7 @@ export const words = {
     };
     const own = answer === null || answer === undefined ? "" : ` Yours: ${answer}.`;
     const right = expected === null || expected === undefined ? "" : ` Expected: ${expected}.`;
-    return `${said[/** @type {keyof typeof said} */ (verdict)] ?? verdict}${own}${right}`;
+    return `${entry(said, verdict) ?? verdict}${own}${right}`;
   },
 
   // The clock
@@ -150,6 +152,7 @@ export const words = {
   }),
   here: "Go on here",
   again: "Try again",
+  comeBack: "Come back",
   goOn: "Go on with the session of this browser",
   noLink:
     "Please open this page by your personal link. If you have done so before in this browser, the link still works.",
