@@ -75,6 +75,22 @@ def invite(record: Record, count: int, days: float, *, again: str = "") -> list[
     return record.now(job)
 
 
+def revoke(record: Record, person: str) -> None:
+    """Ends all links and keys of a person. Raises AccessError."""
+
+    def job(db: sqlite3.Connection) -> None:
+        changed = db.execute(
+            "UPDATE people SET state = 'revoked', token = NULL, key = NULL WHERE id = ? AND state IN "
+            "('invited', 'joined')",
+            (person,),
+        ).rowcount
+        if not changed:
+            raise AccessError(f"{person}: there is nobody of this name who may still take part")
+        insert(db, Event(person, "revoked"))
+
+    record.now(job)
+
+
 def _person(row: tuple[int, str, int | None, State]) -> Person:
     return Person(*row)
 
