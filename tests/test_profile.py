@@ -284,7 +284,7 @@ def mistakes() -> list[tuple[list[str], list[str]]]:
     return [
         ([], ["RUN"]),
         (["nowhere"], ["RUN nowhere", "episodes.jsonl"]),
-        (["SOLOS"], ["--condition", "solo:senior", "solo:junior"]),
+        (["SOLOS", "--writer=junior-other"], ["--condition", "solo:senior", "solo:junior"]),
         (["SOLOS", "--condition=solo:eve"], ["--condition solo:eve", "solo:senior"]),
         (["SOLOS", "--only=eve"], ["--only eve"]),
         (["SOLOS", solo, "--writer=nobody"], ["nobody"]),
