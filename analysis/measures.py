@@ -10,10 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.statistics import Estimate, bootstrap_mean, proportion
+from analysis.statistics import Estimate, bootstrap_mean, proportion, student_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MANY = 20_000
+"""Problems above which the skewness of a mean is nothing, and resamples take minutes."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,8 @@ class Measure:
         problems = episodes.loc[values.index, "problem_id"].astype(str)
         if self.share:
             return proportion(values.to_numpy(), problems.to_numpy(), name=self.title)
+        if problems.nunique() > MANY:
+            return student_mean(values.to_numpy(), problems.to_numpy(), name=self.title)
         return bootstrap_mean(values.to_numpy(), problems.to_numpy(), seed=seed, name=self.title)
 
 
