@@ -561,8 +561,11 @@ def test_a_letter_of_the_researchers_stays_and_disturbs_nobody(tab: Tab, page_se
     tab.go(page_server.link(session))
     tab.sees("Your turn")
     tab.type("typi")
+    before = tab.run(f"{BOX}.getBoundingClientRect().top")
     page_server.send(session, FromResearcher(text="Lunch is\nserved."))
     tab.sees("Lunch is\nserved.")
+    assert abs(tab.run(f"{BOX}.getBoundingClientRect().top") - before) < 2, "the box stays where it is"
+    assert tab.run("document.querySelector('.letter').getBoundingClientRect().top") >= 0, "and the letter is seen"
     tab.type("ng")
     assert tab.run(f"{BOX}.value") == "typing"
     tab.key("Enter", CONTROL)

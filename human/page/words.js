@@ -45,6 +45,7 @@ export const words = {
   opening: "Connecting to the study …",
   lost: (/** @type {number} */ seconds) =>
     `The connection is lost. What you typed is kept. The next try is ${seconds < 1.5 ? "now" : `in ${plural(Math.round(seconds), "second")}`}.`,
+  connection: "Connection",
   lostAloud: "The connection is lost. What you typed is kept. We keep trying.",
   trying: "The connection is lost. What you typed is kept. Trying again …",
   tryNow: "Try now",
