@@ -533,7 +533,7 @@ def test_an_input_method_sends_nothing_early(tab: Tab, page_server: PageServer) 
 def test_the_clock_can_be_stopped_and_extended(tab: Tab, page_server: PageServer) -> None:
     session = page_server.begin(together("She has nine."), seconds=100.0)
     tab.go(page_server.link(session))
-    tab.sees("About 90 seconds left")
+    tab.sees("About 100 seconds left")
     press(tab, "More time")
     tab.sees("About 3 minutes left")
     tab.type("draft")

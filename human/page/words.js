@@ -34,7 +34,7 @@ function asked(ask) {
 function left(seconds) {
   if (seconds <= 0) return "The time is over";
   if (seconds < 10) return "Less than 10 seconds left";
-  if (seconds < 115) return `About ${Math.floor(seconds / 10) * 10} seconds left`;
+  if (seconds < 115) return `About ${Math.round(seconds / 10) * 10} seconds left`;
   return `About ${Math.round(seconds / 60)} minutes left`;
 }
 
