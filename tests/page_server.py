@@ -78,7 +78,9 @@ class Session:
     answers: asyncio.Queue[Answer] = field(default_factory=asyncio.Queue)
     playing: asyncio.Task[None] | None = None
     episodes: list[Episode] = field(default_factory=list)
-    silent: bool = False
+    deaf: bool = False
+    """Hears nothing, as if it were lost on its way."""
+    mute: bool = False
     """Acknowledges nothing, as if the answers were lost."""
     uses_up: bool = False
     """A refused message uses up its number."""
@@ -151,7 +153,7 @@ class Session:
                 self.desk.deliver(message)
             return
         assert isinstance(message, Numbered)
-        if self.silent:
+        if self.deaf:
             return
         if message.n > len(self.done):
             if message.n != len(self.done) + 1:
@@ -163,7 +165,8 @@ class Session:
                     self.done.append(None)
                 raise
             self.done.append(message)
-        self.send(Ack(n=message.n))
+        if not self.mute:
+            self.send(Ack(n=message.n))
 
     def _do(self, message: Any) -> None:
         match message:

@@ -225,7 +225,7 @@ def test_the_focus_goes_in_the_order_of_the_page_and_is_seen(tab: Tab, page_serv
                 tab.run("document.activeElement.labels?.[0]?.textContent || document.activeElement.textContent")
             )
             outline = tab.run("getComputedStyle(document.activeElement).outline")
-            assert "solid 3px" in outline or "3px" in outline, outline
+            assert "solid" in outline, outline
         assert order[0:2] == ["More time", "Pause"]
         assert "Partner:" in order[2], "the solution can be scrolled by keys"
         assert order[3:] == ["Your text", "Send", "Finish the solution", "Reading aloud, leaving"]
