@@ -133,8 +133,8 @@ class Session:
         self.socket = socket
         key = "" if self.key and self.joins[-1].key else secrets.token_urlsafe(8)
         self.key = key or self.key
-        extra = {"can_extend": self.seconds is not None, "can_withdraw": True}
-        self.send(Welcome(key=key, last=len(self.done), title="Solving together", **extra))
+        may = self.seconds is not None
+        self.send(Welcome(key=key, last=len(self.done), title="Solving together", can_extend=may, can_withdraw=True))
         if self.playing is None:
             self.playing = asyncio.ensure_future(self._play())
             return
@@ -295,6 +295,7 @@ class PageServer:
                         if session is None:
                             await _leave(socket, Bye(name="unknown", text="This link is not known."))
                             return
+                        assert isinstance(message, Join)
                         session.joins.append(message)
                         session.joined(socket)
                     else:

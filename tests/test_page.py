@@ -47,7 +47,7 @@ def press(tab: Tab, text: str) -> None:
     tab.run(f"{find} one.getClientRects().length).click()")
 
 
-def together(partner: str, handoff: str = "sentence:alternate", **how: object):  # type: ignore[no-untyped-def]
+def together(partner: str, handoff: str = "sentence:alternate", **how: object):
     async def script(session: Session) -> None:
         await session.problem("p/1", QUESTION, Reciting(partner), handoff, **how)
         await session.page(BREAK)
@@ -60,7 +60,7 @@ def quiet(tab: Tab) -> None:
     assert not tab.complaints(), tab.complaints()[:3]
 
 
-def eventually(check, seconds: float = 20) -> None:  # type: ignore[no-untyped-def]
+def eventually(check, seconds: float = 20) -> None:
     end = time.monotonic() + seconds
     while not check() and time.monotonic() < end:
         time.sleep(0.02)
@@ -698,3 +698,25 @@ def test_names_from_the_wire_are_only_names(tab: Tab, page_server: PageServer) -
     tab.sees("The connection has ended")
     assert "native code" not in tab.run("document.body.innerText")
     quiet(tab)
+
+
+def test_the_turn_takes_the_focus_from_no_control(tab: Tab, page_server: PageServer) -> None:
+    session = page_server.begin(together(" ".join(["word"] * 20) + "."), pace=20.0)
+    tab.go(page_server.link(session))
+    tab.sees("Partner is writing")
+    tab.run("document.querySelector('summary').focus()")
+    tab.sees("Your turn")
+    assert "SUMMARY" in tab.run(FOCUS)
+    assert "Your turn. Write one new sentence." in tab.run("document.querySelector('#said').textContent")
+
+
+def test_messages_add_up_to_what_is_known(tab: Tab, page_server: PageServer) -> None:
+    tab.go(f"http://{page_server.host}/")
+    problem = {"type": "problem", "id": "p", "question": "?", "authors": ["You", "Partner"], "number": 1, "of": 2}
+    said = [{"type": "said", "author": author, "text": text} for author, text in ((1, "a"), (1, " b"), (0, " c"))]
+    told = [problem, *said, {"type": "welcome", "title": "T", "can_extend": True, "can_withdraw": False}, problem]
+    fold = "import('/state.js').then(({{ fold, nothing }}) => {}.reduce(fold, nothing()).turns)"
+    assert tab.run(fold.format(json.dumps(told))) == [[1, "a b"], [0, " c"]], "nothing blinks while it is told again"
+    assert tab.run(fold.format(json.dumps([*told, said[0]]))) == [[1, "a"]], "without a whole it begins anew"
+    assert tab.run(fold.format(json.dumps([*told, {"type": "whole", "turns": [[1, "z"]]}, said[0]]))) == [[1, "za"]]
+    assert tab.run(fold.format(json.dumps([*told, {**problem, "id": "q"}]))) == []
