@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from human.messages import FromResearcher
-from tests.chromium import Chromium, Tab
-from tests.page_server import PageServer, Session, study
-from tests.test_page import BOX, press, reach
+from tests.chromium import Tab
+from tests.page_server import PageServer, Session
+from tests.page_study import study
+from tests.paging import BOX, press, reach
 
 AXE = os.environ.get("AXE_CORE", "")
 NAMED = {"button", "textbox", "radio", "checkbox", "combobox", "radiogroup", "region", "searchbox", "slider", "link"}
@@ -69,11 +70,9 @@ SIDEWAYS = """
 """
 
 
-@pytest.fixture
-def tab(chromium: Chromium) -> Iterator[Tab]:
-    tab = chromium.tab(360, 740)
-    yield tab
-    tab.close()
+@pytest.fixture(autouse=True)
+def small(tab: Tab) -> None:
+    tab.size(360, 740)
 
 
 def screens(tab: Tab, server: PageServer) -> Iterator[tuple[str, Session]]:
