@@ -81,7 +81,7 @@ class ReplayApp(App[None]):
                             yield Static(id=f"turn-{side}", classes="turn", markup=False)
                 yield Page(id="tokens")
         yield SearchLine()
-        yield Footer()
+        yield Footer(show_command_palette=not self.look.marks.ascii_only)  # its line is drawn in no ASCII
 
     def on_mount(self) -> None:
         for side, source in enumerate(self.state.sources):
@@ -162,11 +162,8 @@ class ReplayApp(App[None]):
             shown = state.turns_shown(side)
             wanted = Wanted(shown, whole, self.units, state.query, state.difference)
             row = None if entry is None else entry[side]
-            try:
-                text = Text() if entry is None else page(state.opened[side], row, self.look, wanted)
-                line = Text() if entry is None else turn_line(state.opened[side], shown, self.look)
-            except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
-                text, line = Text(self.look.shown(f"This episode cannot be drawn: {error}"[:500])), Text()
+            text = Text() if entry is None else page(state.opened[side], row, self.look, wanted)
+            line = Text() if entry is None else turn_line(state.opened[side], shown, self.look)
             self.query_one(f"#page-{side}", Page).show(text)
             self.query_one(f"#turn-{side}", Static).update(line)
         self.work.heed()
@@ -176,10 +173,7 @@ class ReplayApp(App[None]):
         side = self._side
         opened, known = self.state.opened[side], self.work.heard(side)
         hint = f"no stored reading; python -m analysis.read {self.state.sources[side].run} --reader NAME makes one"
-        try:
-            text = table(opened, self.state.turns_shown(side), self.look, known, self.look.shown(hint))
-        except (TypeError, ValueError, AttributeError, IndexError, KeyError) as error:
-            text = Text(self.look.shown(f"These tokens cannot be drawn: {error}"[:500]))
+        text = table(opened, self.state.turns_shown(side), self.look, known, self.look.shown(hint))
         self.query_one("#tokens", Page).show(text)
 
     @property

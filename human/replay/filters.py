@@ -95,13 +95,13 @@ def counts(entries: Iterable[Entry]) -> dict[str, Counter[Value]]:
     kinds: Counter[object] = Counter()
     examples: dict[object, Entry] = {}
     for entry in entries:  # most are like some other: a hundred thousand of them are a few thousand kinds
-        kind = tuple(None if row is None else row[_CONDITION:_SOLUTION] for row in entry)
-        key = (kind, outcome(entry)) if len(entry) > 1 else kind
+        rows = (None if row is None else row[_CONDITION:_SOLUTION] for row in entry)
+        key = (*rows, outcome(entry) if len(entry) > 1 else "")
         kinds[key] += 1
         examples.setdefault(key, entry)
     found: dict[str, Counter[Value]] = {group: Counter() for group in GROUPS}
-    for key, times in kinds.items():
+    for kind, times in kinds.items():
         for group, read in GROUPS.items():
-            for value in read(examples[key]):
+            for value in read(examples[kind]):
                 found[group][value] += times
     return found

@@ -129,7 +129,7 @@ class Source:
         return self._file.read(row.start, row.size)
 
     def episode(self, row: Row) -> Episode | str:
-        """The episode, or why there is none. One that was changed after it was written is one: see `changed`."""
+        """The episode, or why there is none. One that was changed after it was written is one, too."""
         try:
             if row.broken:
                 return row.broken
@@ -139,14 +139,6 @@ class Source:
             return str(error)
         except (*_WRONG_SHAPE, OSError) as error:
             return f"not an episode: {error}"
-
-
-def changed(episode: Episode) -> bool:
-    """Whether it is not what its digest says."""
-    try:
-        return episode.digest != episode.fingerprint()
-    except _WRONG_SHAPE:  # half a surrogate cannot have been digested
-        return True
 
 
 def _scan(file: _File, start: int, lines: int) -> Iterator[Part]:

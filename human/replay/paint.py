@@ -90,16 +90,18 @@ def _broken(why: str, row: Row, look: Look) -> Text:
 def _heading(opened: Turns, look: Look) -> Text:
     episode = opened.episode
     out = Text().append(look.name(episode.id, 200), "bold")
-    for name in dict.fromkeys([*map(str, episode.authors), *(turn.author for turn in opened.turns[:1000])]):
+    for name in dict.fromkeys([*episode.authors, *(turn.author for turn in opened.turns[:1000])]):
         out.append("  ").append_text(look.signed(name))
     out.append("\n")
-    facts = [look.name(str(episode.policy)), f"seed {look.name(str(episode.seed))}", _many(len(opened), "turn")]
+    facts = [look.name(episode.policy), f"seed {look.name(str(episode.seed))}", _many(len(opened), "turn")]
     if opened.units is not None:
         facts.append(f"{_many(opened.units, 'unit')} ({look.name(opened.unit)})")
     if episode.p is not None:
         facts.insert(1, f"p {look.name(str(episode.p), 8)}")
     out.append(", ".join(facts), "dim").append("\n")
-    return out.append(look.shown(str(episode.question)[:WINDOW]), "italic").append("\n\n")
+    if opened.changed:
+        out.append("This episode was changed after it was written (python -m arena.validate).", "bold").append("\n")
+    return out.append(look.shown(episode.question[:WINDOW]), "italic").append("\n\n")
 
 
 def _end(episode: Episode, look: Look) -> Text:
@@ -113,7 +115,7 @@ def _end(episode: Episode, look: Look) -> Text:
     if grade.get("reason"):
         out.append(f" ({look.name(str(grade['reason']))})")
     if episode.ended != "end":
-        out.append(f"; ended by {look.name(str(episode.ended))}")
+        out.append(f"; ended by {look.name(episode.ended)}")
     if episode.error:
         out.append(f": {look.name(str(episode.error), 200)}")
     return out
@@ -140,11 +142,11 @@ def solution(opened: Turns, look: Look, wanted: Wanted) -> Text:
         edges = {turn.start, lead, turn.end, first, last, *marked, *(edge for match in matches for edge in match)}
         edges |= set(turn.opens) if wanted.units else set()
         cuts = sorted(edge for edge in edges if max(first, turn.start) <= edge <= min(last, turn.end))
-        for a, b in pairwise([*cuts, turn.end]):
+        for a, b in pairwise([*cuts, cuts[-1]]):
             if a == lead or (a == first and lead < first):  # at the beginning of a line rather than at the end of one
                 _begin(out, turn, turns[number - 1] if number else None, look, now)
-            unit += wanted.units and a in turn.opens
-            if a in marked:
+            unit += wanted.units and a < b and a in turn.opens
+            if a < b and a in marked:
                 out.append(look.marks.sign("≠", "!="), "bold reverse")
             found = any(start <= a < stop for start, stop in matches)
             styles = ["bold"] * now + ["dim italic"] * turn.prefix + ["reverse"] * found + ["underline"] * (unit % 2)

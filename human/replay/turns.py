@@ -55,6 +55,8 @@ class Turns:
     units: int | None
     """How many there are; None if they cannot be counted."""
     unit: str
+    changed: bool
+    """The episode is not what its digest says."""
 
     def __len__(self) -> int:
         return len(self.turns)
@@ -70,17 +72,15 @@ class Turns:
 
 def turns_of(episode: Episode) -> Turns:
     """Cuts an episode into its turns. Raises ValueError or TypeError where the spans have no shape."""
+    _check(episode)
     text, spans = episode.text, episode.spans
-    for span in spans:
-        if not 0 <= span.start <= span.end <= len(text):
-            raise ValueError(f"a span goes from {span.start} to {span.end} in {len(text)} characters")
     unit, rule = episode.policy.partition(":")[0], None
     with suppress(PolicyError):
         rule = parse(episode.policy).rule
     if rule is None or len(text) > COUNTED:
         frozen = episode.prefix_spans or 0
         plain = [Turn(n, s.author, s.start, s.end, n < frozen, None, ()) for n, s in enumerate(spans)]
-        return Turns(episode, tuple(plain), None, unit)
+        return Turns(episode, tuple(plain), None, unit, _changed(episode))
     reader, found = Reader(rule), []
     for number, (span, steps) in enumerate(zip(spans, surfaces(text, spans), strict=True)):
         read = list(reader.read(steps))
@@ -89,7 +89,33 @@ def turns_of(episode: Episode) -> Turns:
         units = (read[0].unit, read[-1].unit) if read else None
         frozen = number < (episode.prefix_spans or 0)
         found.append(Turn(number, span.author, span.start, span.end, frozen, units, opens))
-    return Turns(episode, tuple(found), reader.unit + 1, unit)
+    return Turns(episode, tuple(found), reader.unit + 1, unit, _changed(episode))
+
+
+def _check(episode: Episode) -> None:
+    """That every field which is shown is of its type: a file may say anything."""
+    if not all(isinstance(text, str) for text in (episode.question, episode.policy, episode.ended, *episode.authors)):
+        raise TypeError("its question, policy, ending and authors are no texts")
+    if not (episode.grade is None or isinstance(episode.grade, dict)):
+        raise TypeError("its grade is no table")
+    for span in episode.spans:
+        if not 0 <= span.start <= span.end <= len(episode.text):
+            raise ValueError(f"a span goes from {span.start} to {span.end} in {len(episode.text)} characters")
+        if span.token_ids is None or span.token_ends is None:
+            continue
+        if len(span.token_ids) != len(span.token_ends):
+            raise ValueError(f"a span has {len(span.token_ids)} tokens with {len(span.token_ends)} ends")
+        if not all(isinstance(end, int) for end in span.token_ends):
+            raise TypeError("a token ends at no number")
+        if not all(isinstance(value, int | float | None) for value in (*(span.logprobs or ()), span.end_logprob)):
+            raise TypeError("a log-probability is no number")
+
+
+def _changed(episode: Episode) -> bool:
+    try:
+        return episode.digest != episode.fingerprint()
+    except (TypeError, ValueError, RecursionError):  # no digest was ever taken of such fields
+        return True
 
 
 def _starts(span: SpanRecord, steps: int) -> list[int]:
