@@ -265,7 +265,7 @@ def test_readings_of_a_run(tmp_path: Path) -> None:
     state.choose(Filter.of([("condition", "solo:senior")]))
     with state.readings[0] as readings:
         (found,) = readings.of(turns(state).episode)
-        tokens = turns(state).tokens(0)
+        tokens = list(turns(state).tokens(0))
         assert found.reader == "junior"
         along = found.along((token.start, token.end) for token in tokens)
         assert None not in along[:-1]
@@ -403,6 +403,7 @@ WRONG: list[dict[str, object]] = [
     {"prefix_spans": "x"},
     {"authors": 5},
     {"question": 5},
+    {"error": 5},
     {"ended": None},
     {"no_such_field": 1},
 ]

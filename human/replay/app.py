@@ -170,6 +170,8 @@ class ReplayApp(App[None]):
         self._draw_tokens()
 
     def _draw_tokens(self) -> None:
+        if not self.query_one("#tokens").display:
+            return
         side = self._side
         opened, known = self.state.opened[side], self.work.heard(side)
         hint = f"no stored reading; python -m analysis.read {self.state.sources[side].run} --reader NAME makes one"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Sequence
+from itertools import islice
 
 from rich.cells import cell_len, set_cell_size
 from rich.text import Text
@@ -26,26 +27,27 @@ def table(opened: Turns | str | None, shown: int, look: Look, heard: Sequence[He
         return Text()
     if not shown:
         return Text("Nothing is written yet.", "italic")
-    turn, tokens = opened.turns[shown - 1], opened.tokens(shown - 1)
+    turn, span = opened.turns[shown - 1], opened.episode.spans[shown - 1]
+    tokens = list(islice(opened.tokens(shown - 1), MOST))
     out = Text().append_text(look.signed(turn.author))
     if turn.prefix:
         out.append(": a prefix, in which nobody acts")
-    elif opened.episode.spans[shown - 1].token_ids is None:
+    elif span.token_ids is None:
         out.append(": writes text without tokens, so nothing is known of how likely it was")
     out.append("\n")
     readers = [one for one in heard or () if one.pieces or one.end is not None]
-    wide = max([5, *(min(_NAME, cell_len(_spelled(token, look))) for token in tokens[:MOST])])
+    wide = max([5, *(min(_NAME, cell_len(_spelled(token, look))) for token in tokens)])
     heads = ["author".rjust(8), "".ljust(8), *(look.name(one.reader, 9).rjust(10) for one in readers)]
     out.append("token".ljust(wide) + " " + "".join(heads).rstrip(), "dim").append("\n")
-    others = [one.along((token.start, token.end) for token in tokens[:MOST]) for one in readers]
-    for number, token in enumerate(tokens[:MOST]):
+    others = [one.along((token.start, token.end) for token in tokens) for one in readers]
+    for number, token in enumerate(tokens):
         out.append(set_cell_size(look.name(_spelled(token, look), wide), wide), look.author(turn.author))
         out.append(" ").append(_number(token.logprob, look)).append(_factor(token).ljust(8), "dim")
         for one, along in zip(readers, others, strict=True):
             out.append("  ").append(_number(one.end if token.kind == "ends" else along[number], look))
         out.append("\n")
-    if len(tokens) > MOST:
-        out.append(f"({len(tokens) - MOST:,} more)\n", "dim italic")
+    if (more := len(span.token_ids or ()) - MOST) > 0:
+        out.append(f"({more:,} tokens more)\n", "dim italic")
     if heard is None:
         out.append("looking for readings ...", "dim italic")
     elif not readers:

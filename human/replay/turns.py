@@ -65,9 +65,9 @@ class Turns:
         """Who writes after the first ``shown`` turns; None if nobody does."""
         return self.turns[shown].author if shown < len(self.turns) else None
 
-    def tokens(self, number: int) -> list[Token]:
+    def tokens(self, number: int) -> Iterator[Token]:
         """The tokens of a turn; of an author without tokens the turn as one."""
-        return list(_tokens(self.episode, number))
+        return _tokens(self.episode, number)
 
 
 def turns_of(episode: Episode) -> Turns:
@@ -94,8 +94,9 @@ def turns_of(episode: Episode) -> Turns:
 
 def _check(episode: Episode) -> None:
     """That every field which is shown is of its type: a file may say anything."""
-    if not all(isinstance(text, str) for text in (episode.question, episode.policy, episode.ended, *episode.authors)):
-        raise TypeError("its question, policy, ending and authors are no texts")
+    texts = (episode.id, episode.question, episode.policy, episode.ended, episode.error or "", *episode.authors)
+    if not all(isinstance(text, str) for text in texts):
+        raise TypeError("its id, question, policy, ending, error or authors are no texts")
     if not (episode.grade is None or isinstance(episode.grade, dict)):
         raise TypeError("its grade is no table")
     for span in episode.spans:

@@ -20,7 +20,7 @@ from human.replay.paint import Look
 Choice = tuple[str, Value]
 MOST = 200
 """Values that are listed of a group: a file may name as many conditions as it has lines."""
-_ORDER = [name for _, name in HANDOFFS]
+_ORDER = ["right", "wrong", "unreadable", "broken", *(name for _, name in HANDOFFS)]
 
 
 class FilterScreen(ModalScreen[Filter | None]):
@@ -79,7 +79,7 @@ def _choices(counts: Mapping[str, Counter[Value]], chosen: set[Choice]) -> Itera
 
 
 def _order(listed: tuple[Value, int]) -> tuple[int, int, str]:
-    """Numbers as numbers, handoffs from none to many, everything else by how often it is."""
+    """Numbers as numbers, verdicts and handoffs in their order, everything else by how often it is."""
     value, count = listed
     if isinstance(value, int):
         return 0, value, ""
