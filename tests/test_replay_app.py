@@ -52,6 +52,11 @@ def screen(app: ReplayApp) -> str:
     return "\n".join("".join(part.text for part in line) for line in app.screen._compositor.render_strips())
 
 
+async def shows(app: ReplayApp, pilot: Pilot[None], text: str) -> None:
+    """Waits until a text is on the screen: it is drawn when there is nothing else to do."""
+    await until(pilot, lambda: text in screen(app))
+
+
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
     return write(tmp_path / "run", mixed())
@@ -60,18 +65,18 @@ def run(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("size", SIZES)
 def test_filters_by_key_and_by_list(run: Path, size: tuple[int, int]) -> None:
     async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
-        assert " 1 of 7" in screen(app)
+        await shows(app, pilot, " 1 of 7")
         for key, shown in (("1", 2), ("2", 2), ("3", 1), ("3", 7), ("4", 1), ("0", 7), ("5", 1), ("0", 7)):
             await pilot.press(key)
             assert len(app.state.shown) == shown, key
         await pilot.press("f")
         assert isinstance(app.screen, FilterScreen)
-        assert "[ ] verdict     right" in screen(app)
+        await shows(app, pilot, "[ ] verdict     right")
         await pilot.press("space", "down", "space")
-        assert "[x] verdict     right" in screen(app)
+        await shows(app, pilot, "[x] verdict     right")
         await pilot.press("enter")
         assert len(app.state.shown) == 4
-        assert " of 4 (7 in all)  |  right, wrong" in screen(app)
+        await shows(app, pilot, " of 4 (7 in all)  |  right, wrong")
         await pilot.press("f", "0", "escape")
         assert len(app.state.shown) == 4
         await pilot.press("f", "0", "enter")
@@ -86,21 +91,19 @@ def test_search_and_steps(run: Path, size: tuple[int, int]) -> None:
         await pilot.press("slash", *"w12", "enter")
         await until(pilot, lambda: not app.work.searching)
         assert len(app.state.shown) == 1
-        await pilot.pause()
-        assert "w21" in screen(app)
+        await shows(app, pilot, "w21")
         await pilot.press("left", "left")
-        assert "turn 21 of 23  ░ junior  unit 21 of 23  next ▍ senior" in screen(app)
+        await shows(app, pilot, "turn 21 of 23  ░ junior  unit 21 of 23  next ▍ senior")
         assert "w21" not in screen(app)
         await pilot.press("left_square_bracket")
-        assert "turn 0 of 23  next ░ junior" in screen(app)
+        await shows(app, pilot, "turn 0 of 23  next ░ junior")
         await pilot.press("right")
-        assert "turn 1 of 23" in screen(app)
+        await shows(app, pilot, "turn 1 of 23")
         await pilot.press("right_square_bracket", "u", "escape")
         assert (len(app.state.shown), app.state.place, app.units) == (7, 3, True)
         await pilot.press("slash", *"nowhere", "enter")
         await until(pilot, lambda: not app.work.searching)
-        await pilot.pause()
-        assert " none (7 in all)" in screen(app)
+        await shows(app, pilot, " none (7 in all)")
         await pilot.press("c", "right", "d", "n")
         await pilot.press("slash", "escape")
         assert len(app.state.shown) == 7
@@ -114,8 +117,8 @@ def test_moving_in_the_list(run: Path) -> None:
             await pilot.press(key)
             assert app.state.place == place, key
         await pilot.press("n")
-        assert "line 3 of the file is broken" in screen(app)
-        assert "not JSON" in screen(app)
+        await shows(app, pilot, "line 3 of the file is broken")
+        await shows(app, pilot, "not JSON")
         await pilot.press("tab", "tab", "tab", "p")
         assert app.state.place == 1
         await pilot.click("#list", offset=(5, 3))
@@ -128,18 +131,17 @@ def test_tokens_are_beside_the_solution_or_a_key_away(run: Path) -> None:
     async def small(app: ReplayApp, pilot: Pilot[None]) -> None:
         assert not app.query_one("#tokens").display
         await pilot.press("t", "left")
-        assert "-0.25" in screen(app)
+        await shows(app, pilot, "-0.25")
         await pilot.press("t")
         assert "-0.25" not in screen(app)
 
     async def large(app: ReplayApp, pilot: Pilot[None]) -> None:
         await until(pilot, lambda: app.work.heard(0) is not None)
-        await pilot.pause()
-        assert "-0.25   open" in screen(app)
+        await shows(app, pilot, "-0.25   open")
         await pilot.press("left")
-        assert "-0.25   token" in screen(app)
-        assert "(unit over)" in screen(app)
-        assert "no stored reading; python -m analysis.read" in screen(app)
+        await shows(app, pilot, "-0.25   token")
+        await shows(app, pilot, "(unit over)")
+        await shows(app, pilot, "no stored reading; python -m analysis.read")
 
     drive([run], small)
     drive([run], large, SIZES[1])
@@ -150,14 +152,14 @@ def test_comparing(tmp_path: Path, run: Path, size: tuple[int, int]) -> None:
     other = write(tmp_path / "other", [episode(("senior", "So <<3*4"), ("junior", " 12"), problem="p/1")])
 
     async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
-        assert " 1 of 7" in screen(app)
-        assert "This run has no such episode." in screen(app)
+        await shows(app, pilot, " 1 of 7")
+        await shows(app, pilot, "This run has no such episode.")
         await pilot.press("f", "end", "space", "enter")
-        assert "gained" in screen(app)
+        await shows(app, pilot, "gained")
         assert len(app.state.shown) == 1
-        assert "✗✓ ↑ p/1#0" in screen(app)
-        assert "▍So <<3*4░ 1≠3" in screen(app)
-        assert "▍So <<3*4░ 1≠2" in screen(app)
+        await shows(app, pilot, "✗✓ ↑ p/1#0")
+        await shows(app, pilot, "▍So <<3*4░ 1≠3")
+        await shows(app, pilot, "▍So <<3*4░ 1≠2")
         await pilot.press("left")
         assert screen(app).count("turn 1 of 2") == 2
         await pilot.press("d")
@@ -179,9 +181,9 @@ def test_copies(run: Path) -> None:
         assert app.clipboard == "p/0#0"
         await pilot.press("e")
         assert app.clipboard.startswith('{"id": "p/0#0", ')
-        await until(pilot, lambda: "JSON copied" in screen(app))
+        await shows(app, pilot, "JSON copied")
         await pilot.press("down", "down", "c")
-        await until(pilot, lambda: "there is nothing to copy here" in screen(app))
+        await shows(app, pilot, "there is nothing to copy here")
 
     drive([run], play, SIZES[1])
 
@@ -204,8 +206,8 @@ def test_a_run_that_grows_is_reloaded(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [lines[0][:30]])
 
     async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
-        assert "no episodes yet (r reads again)" in screen(app)
-        assert "the last line is not whole" in screen(app)
+        await shows(app, pilot, "no episodes yet (r reads again)")
+        await shows(app, pilot, "the last line is not whole")
         write(run, lines)
         await pilot.press("slash", *"text", "enter", "r")
         await until(pilot, lambda: app.state.sources[0].complete and not app.work.searching)
@@ -213,7 +215,7 @@ def test_a_run_that_grows_is_reloaded(tmp_path: Path) -> None:
         assert len(app.state.shown) == 3
         (run / "episodes.jsonl").unlink()
         await pilot.press("r")
-        await until(pilot, lambda: "No such file" in screen(app))
+        await shows(app, pilot, "No such file")
 
     drive([run], play)
 
@@ -244,7 +246,7 @@ def test_the_whole_text_is_literal(tmp_path: Path) -> None:
     run = write(tmp_path / "run", [episode(("senior", "a [red]b[/red] \x1b[2J"))])
 
     async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
-        assert "▍a [red]b[/red] ␛[2J" in screen(app)
+        await shows(app, pilot, "▍a [red]b[/red] ␛[2J")
 
     drive([run], play)
 
@@ -256,13 +258,11 @@ def test_light_dark_help_and_palette(run: Path) -> None:
         assert (app.theme, app.look.dark) == ("tandem-light", False)
         await pilot.press("l", "question_mark")
         assert isinstance(app.screen, HelpScreen)
-        await pilot.pause()
-        assert "Only with jargon" in screen(app)
+        await shows(app, pilot, "Only with jargon")
         await pilot.press("end")
-        await pilot.pause()
-        assert "Bars:" in screen(app)
+        await shows(app, pilot, "Bars:")
         await pilot.press("escape", "ctrl+p", *"unread")
-        await until(pilot, lambda: "Only unreadable" in screen(app))
+        await shows(app, pilot, "Only unreadable")
         await pilot.press("down", "enter")
         await until(pilot, lambda: len(app.state.shown) == 1)
 
@@ -289,13 +289,28 @@ def test_q_quits(run: Path, key: str) -> None:
     drive([run], play)
 
 
+def test_scrolling_keeps_the_heads_and_its_place(tmp_path: Path) -> None:
+    run = write(tmp_path / "run", [episode(("senior", "\n".join("abcdefghijklmnopqrstuvwxyz" * 3)))])
+
+    async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
+        await pilot.press("t", "tab", "tab", "end")
+        await shows(app, pilot, "token   author")
+        await shows(app, pilot, "-38.75")  # of the last of 155 tokens
+        await pilot.press("shift+tab", "pagedown")
+        at = app.query_one("#page-0", Page).scroll_y
+        await pilot.press("u")
+        assert app.query_one("#page-0", Page).scroll_y == at > 0
+
+    drive([run], play)
+
+
 def test_resizing_keeps_what_is_shown(run: Path) -> None:
     async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
         await pilot.press("end")
         for size in (*SIZES, (20, 6), (1, 1), SIZES[0]):
             await pilot.resize_terminal(*size)
             await pilot.pause()
-        assert "ÉCLAIRS" in screen(app)
+        await shows(app, pilot, "ÉCLAIRS")
         assert app.query_one("#page-0", Page).text.plain.startswith("p/3#0")
 
     drive([run], play)

@@ -164,7 +164,7 @@ class ReplayApp(App[None]):
             row = None if entry is None else entry[side]
             text = Text() if entry is None else page(state.opened[side], row, self.look, wanted)
             line = Text() if entry is None else turn_line(state.opened[side], shown, self.look)
-            self.query_one(f"#page-{side}", Page).show(text)
+            self.query_one(f"#page-{side}", Page).show(text, state.current)
             self.query_one(f"#turn-{side}", Static).update(line)
         self.work.heed()
         self._draw_tokens()
@@ -176,7 +176,7 @@ class ReplayApp(App[None]):
         opened, known = self.state.opened[side], self.work.heard(side)
         hint = f"no stored reading; python -m analysis.read {self.state.sources[side].run} --reader NAME makes one"
         text = table(opened, self.state.turns_shown(side), self.look, known, self.look.shown(hint))
-        self.query_one("#tokens", Page).show(text)
+        self.query_one("#tokens", Page).show(text, (side, self.state.current, self.state.turn), head=2)
 
     @property
     def _side(self) -> int:

@@ -35,7 +35,8 @@ def table(opened: Turns | str | None, shown: int, look: Look, heard: Sequence[He
     elif span.token_ids is None:
         out.append(": writes text without tokens, so nothing is known of how likely it was")
     out.append("\n")
-    readers = [one for one in heard or () if one.pieces or one.end is not None]
+    # The author may have read it, too: who else did comes first.
+    readers = sorted(heard or (), key=lambda one: one.reader == turn.author)
     wide = max([5, *(min(_NAME, cell_len(_spelled(token, look))) for token in tokens)])
     heads = ["author".rjust(8), "".ljust(8), *(look.name(one.reader, 9).rjust(10) for one in readers)]
     out.append("token".ljust(wide) + " " + "".join(heads).rstrip(), "dim").append("\n")

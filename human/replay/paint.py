@@ -169,7 +169,7 @@ def _begin(out: Text, turn: Turn, before: Turn | None, look: Look, now: bool) ->
     elif before is not None and before.prefix and not turn.prefix:
         out.append("(end of the prefix)", "dim")
     mark = look.marks.of(turn.author).sign
-    out.append(mark, look.author(turn.author, *["reverse"] * now))
+    out.append(mark, look.author(turn.author, *["bold"] * now))
 
 
 def _matches(text: str, query: str, first: int, last: int) -> list[tuple[int, int]]:

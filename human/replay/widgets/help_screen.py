@@ -33,4 +33,4 @@ class HelpScreen(ModalScreen[None]):
     def on_mount(self) -> None:
         page = self.query_one(Page)
         page.focus()
-        self.call_after_refresh(page.show, help_text(self._look, self._comparing))
+        self.call_after_refresh(page.show, help_text(self._look, self._comparing), "help")

@@ -31,15 +31,20 @@ class Page(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id, classes=classes)
         self.text = Text()
         self._lines: list[Text] = []
-        self._width = 0
+        self._width = self._head = 0
+        self._about: object = None
 
-    def show(self, text: Text) -> None:
-        """Shows another text; where nothing must be in sight, from its beginning."""
-        self.text = text
+    def show(self, text: Text, about: object, head: int = 0) -> None:
+        """Shows another text: of something else from its beginning, of the same from where one was.
+
+        The first ``head`` lines stay when the others scroll.
+        """
+        fresh, self._about = about != self._about, about
+        self.text, self._head = text, head
         self._wrap()
-        here = next((n for n, line in enumerate(self._lines) if _marked(line)), 0)
+        here = next((n for n, line in enumerate(self._lines) if _marked(line)), 0 if fresh else None)
         top, height = round(self.scroll_y), self.size.height
-        if here < top or here >= top + height - 2:
+        if here is not None and not top <= here < top + height - 2:
             # A turn that does not fit is seen from a third of the way down: what came before, and how it goes on.
             self.scroll_to(y=max(0, here - height // 3), animate=False, force=True, immediate=True)
 
@@ -54,7 +59,7 @@ class Page(ScrollView, can_focus=True, inherit_bindings=False):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        number, width = round(self.scroll_y) + y, self.size.width
+        number, width = y if y < self._head else round(self.scroll_y) + y, self.size.width
         if number >= len(self._lines):
             return Strip.blank(width, self.rich_style)
         strip = Strip(self._lines[number].render(self.app.console))
