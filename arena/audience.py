@@ -71,7 +71,7 @@ def app_of(config: RunConfig) -> Show | None:
     return fail("--desk app: no app is installed; --desk line asks line by line") if wanted else None
 
 
-def fits(flag: str = "") -> bool:
+def fits(flag: str = "", instead: str = "--desk line asks line by line") -> bool:
     """Can an app be shown here? Raises UserError, naming the flag that asked for it, if one did."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream is not None and stream.isatty() for stream in streams):
@@ -84,12 +84,16 @@ def fits(flag: str = "") -> bool:
             return True
         why = f"it needs {COLUMNS}x{ROWS} characters, and here are {columns}x{rows}"
     if flag:
-        fail(f"{flag}: {why}; --desk line asks line by line")
+        fail(f"{flag}: {why}; {instead}")
     return False
 
 
 class Terminal:
     """Prints: progress on standard error, a few episodes and the summary on standard output."""
+
+    def __init__(self, module: str = "arena.run"):
+        """``module`` is the command that a run that was stopped is gone on with."""
+        self._module = module
 
     def seated(self, agents: dict[str, Agent]) -> dict[str, Agent]:
         return agents
@@ -138,7 +142,7 @@ class Terminal:
 
     def stopped(self, folder: Path, done: int) -> None:
         stored = "1 episode is stored" if done == 1 else f"{done} episodes are stored"
-        say(f"\nstopped; {stored}. To go on: {to_go_on('arena.run', folder)}", sys.stderr)
+        say(f"\nstopped; {stored}. To go on: {to_go_on(self._module, folder)}", sys.stderr)
 
 
 @contextmanager
