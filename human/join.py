@@ -29,7 +29,6 @@ from human.messages import (
     Ack,
     Answer,
     Bye,
-    FromPerson,
     Join,
     Leave,
     Note,
@@ -137,11 +136,11 @@ class JoinedStudy:
         self._sending: set[asyncio.Task[None]] = set()
         self._over = False
 
-    def send(self, message: FromPerson) -> None:
+    def send(self, message: Numbered | Try) -> None:
         if isinstance(message, Numbered):
             self._owed.append(message)
             self._next()
-        elif isinstance(message, Try) and self._socket:
+        elif self._socket:
             self._put(message)
         if isinstance(message, Leave | Withdraw) and self._socket is None:
             self._over = True

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
-from typing import Any, TextIO
+from typing import TextIO
 
 from agents import desk
 from agents.asking import in_words
@@ -18,6 +17,7 @@ from agents.plain import cleaned, inline, visible
 from agents.units import RULES
 from arena.terminal import say
 from human.app.state import State, clock
+from human.line_form import LineForm
 from human.link import UNCOUNTED, Link
 from human.messages import (
     TEXT,
@@ -37,7 +37,6 @@ from human.messages import (
     Pause,
     Pen,
     Problem,
-    Question,
     Refused,
     Resume,
     Said,
@@ -74,9 +73,7 @@ class LineScreen:
         self._known = ""
         """The text as it was read out or typed."""
         self._ahead: list[str] = []
-        self._page: Page | None = None
-        self._answers: dict[str, Any] = {}
-        self._questions: list[Question] = []
+        self._form: LineForm | None = None
         self._leaving = ""
         """The command that was not confirmed yet."""
         self._asked = asyncio.Event()
@@ -131,7 +128,8 @@ class LineScreen:
             case Writing(may_take=True) if not self.state.asked_for_pen:
                 self._say(f"{self.state.name(message.author)} writes; Enter asks for the pen")
             case Page():
-                self._open(message)
+                self._form = LineForm(message, self._say)
+                self._asked.set()
             case _:
                 self._note(message)
 
@@ -202,60 +200,6 @@ class LineScreen:
         self.state.back = ""  # the person has it on the terminal
         self._asked.set()
 
-    # Pages
-
-    def _open(self, page: Page) -> None:
-        self._page, self._answers, self._questions = page, {}, list(page.questions)
-        for line in (page.title, *page.text):
-            if line:
-                self._say(visible(line))
-        if page.wrong:
-            self._say("not all answers were right; here are the questions again")
-        self._question()
-
-    def _question(self) -> None:
-        assert self._page
-        self._asked.set()
-        if not self._questions:
-            if not self._page.questions and not self._page.last:
-                self._say(f"Enter: {inline(self._page.button)}")
-            elif self._page.questions:
-                self._finish()
-            return
-        question = self._questions[0]
-        wrong = " (this was not right)" if question.id in self._page.wrong else ""
-        self._say(f"{visible(question.text)}{wrong}")
-        if question.kind == "choice":
-            for number, option in enumerate(question.options, 1):
-                self._say(f"{number}: {inline(option)}")
-        ends = [inline(option) for option in question.options]
-        low, high = (f" ({end})" for end in (*ends, "", "")[:2]) if ends else ("", "")
-        ways = {
-            "choice": f"a number from 1 to {len(question.options)}",
-            "scale": f"a number from {question.low}{low} to {question.high}{high}",
-            "number": "a number",
-            "text": "a line",
-        }
-        self._say(ways[question.kind] + (", or Enter to pass" if question.optional else ""))
-
-    def _reply(self, line: str) -> None:
-        question = self._questions[0]
-        text = cleaned(line).strip()
-        if text or not question.optional:
-            answer = _answer(question, text)
-            if answer is None:
-                self._question()
-                return
-            self._answers[question.id] = answer
-        self._questions.pop(0)
-        self._question()
-
-    def _finish(self) -> None:
-        assert self._page
-        page, self._page = self._page, None
-        self.state.answered()
-        self._do(Answer(n=UNCOUNTED, screen=page.id, answers=self._answers))
-
     # What is typed
 
     async def _type(self) -> None:
@@ -282,12 +226,19 @@ class LineScreen:
             self._asked.set()
         elif self.state.hidden:
             self._do(Resume(n=UNCOUNTED))
-        elif self._page and self._questions:
-            self._reply(line)
-        elif self._page:
-            self._finish()
+        elif self._form:
+            self._reply(self._form, line)
         else:
             self._act(line)
+
+    def _reply(self, form: LineForm, line: str) -> None:
+        form.reply(line)
+        if form.done:
+            self._form = None
+            self.state.answered()
+            self._do(Answer(n=UNCOUNTED, screen=form.page.id, answers=form.answers))
+        else:
+            self._asked.set()
 
     def _confirm(self, line: str) -> None:
         command, self._leaving = self._leaving, ""
@@ -359,20 +310,5 @@ class LineScreen:
                 self._say("nothing was typed; /help lists the commands")
 
     def _do(self, message: Numbered) -> None:
-        self.state.did(message)  # type: ignore[arg-type]
-        self.link.send(message)  # type: ignore[arg-type]
-
-
-def _answer(question: Question, text: str) -> str | int | float | None:
-    """What was typed as an answer; None where it is none."""
-    if question.kind == "text":
-        return text[:TEXT] or None
-    with suppress(ValueError):
-        number = float(text)
-        if question.kind == "number" and number == number and abs(number) != float("inf"):
-            return int(number) if number.is_integer() else number
-        if question.kind == "scale" and number.is_integer() and question.low <= number <= question.high:
-            return int(number)
-        if question.kind == "choice" and number.is_integer() and 1 <= number <= len(question.options):
-            return question.options[int(number) - 1]
-    return None
+        self.state.did(message)
+        self.link.send(message)

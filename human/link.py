@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Protocol
 
-from human.messages import FromPerson, ToPerson
+from human.messages import Numbered, ToPerson, Try
 
 UNCOUNTED = 1
 """The number of a message that its link has not counted yet."""
@@ -17,7 +17,7 @@ class Link(Protocol):
     on_leaving: str
     """What becomes of it all when the person leaves; that is asked first."""
 
-    def send(self, message: FromPerson) -> None:
+    def send(self, message: Numbered | Try) -> None:
         """Sends; a message that is counted gets its number here."""
         ...
 

@@ -27,7 +27,6 @@ from human.desk import MessageDesk
 from human.messages import (
     Answer,
     End,
-    FromPerson,
     Give,
     Graded,
     Leave,
@@ -115,7 +114,7 @@ class LocalRun:
         while (message := await self._told.get()) is not None:
             yield message
 
-    def send(self, message: FromPerson) -> None:
+    def send(self, message: Numbered | Try) -> None:
         match message:
             case Answer():
                 self._take_answer(message)

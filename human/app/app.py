@@ -11,25 +11,23 @@ from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events, on
-from textual.app import App, ComposeResult, SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
-from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static, TextArea
+from textual.widgets import TextArea
 
 from agents.plain import cleaned
 from human import theme
 from human.app import keys
-from human.app.paint import Look, outcome, solution, status
-from human.app.state import State
+from human.app.paint import Look
+from human.app.play_screen import PlayScreen
+from human.app.state import State, clock
 from human.app.widgets.composer import Composer
 from human.app.widgets.confirm import Confirm
 from human.app.widgets.form import Form
 from human.app.widgets.paused import Paused
 from human.app.widgets.reading import Reading
-from human.app.widgets.solution import Solution
 from human.link import UNCOUNTED, Link
 from human.messages import (
     TEXT,
@@ -39,17 +37,14 @@ from human.messages import (
     Give,
     Leave,
     Note,
-    Page,
     Pause,
     Pen,
-    Problem,
     Resume,
     Try,
     Undo,
     Withdraw,
     Write,
 )
-from human.replay.widgets.page import Page as Scrolled
 
 FRAME = 1 / 30
 """Seconds: what is told in that time is drawn at once."""
@@ -75,7 +70,7 @@ class PersonApp(App[str]):
         super().__init__()
         # Processes that are started meanwhile inherit a standard error; Textual's stand-in for it is no file.
         self._capture_stderr = os.fdopen(os.dup(2), "w", errors="replace")  # type: ignore[assignment]
-        self.link, self.state = link, State()
+        self.link, self.state, self.play = link, State(), PlayScreen()
         self.look = Look(dark, ascii_only)
         self._opening, self._opened = opening, self.state.now()
         self._frame: Timer | None = None
@@ -83,8 +78,6 @@ class PersonApp(App[str]):
         self._tried = self._turn = 0
         self._put = ""
         """What was last put into the input by something else than typing."""
-        self._problem: Problem | None = None
-        self._page: Page | None = None
         self._paused: Paused | None = None
         self._may: tuple[bool, ...] = ()
         self._ended = False
@@ -93,28 +86,18 @@ class PersonApp(App[str]):
         self.theme = theme.DARK.name if dark else theme.LIGHT.name
         self.set_class(ascii_only, "-ascii")
 
-    def compose(self) -> ComposeResult:
-        yield Static(id="status", markup=False)
-        yield Static(id="waiting", markup=False)
-        yield Scrolled(id="problem")
-        yield Solution()
-        with Vertical(id="turn"):
-            yield Static(id="told", markup=False)
-            yield Composer()
-            yield Static(id="hint", markup=False)
-        yield Vertical(id="answers")
-        yield Footer(show_command_palette=False)
+    def get_default_screen(self) -> PlayScreen:
+        return self.play
 
-    def on_mount(self) -> None:
-        self.query_one("#problem").border_title = Content("problem")
-        self.query_one("#solution").border_title = Content("solution")
-        self.run_worker(self._listen())
-        self.set_interval(1.0, self._tick)
+    @on(PlayScreen.Ready)
+    def _begin(self) -> None:
         loop = asyncio.get_running_loop()
         with suppress(RuntimeError, ValueError, NotImplementedError):  # not in the main thread
             loop.add_signal_handler(signal.SIGTERM, self.exit)
             loop.add_signal_handler(signal.SIGINT, self.exit)
         self._draw()
+        self.run_worker(self._listen())
+        self.set_interval(1.0, self._draw_lines)
 
     async def _listen(self) -> None:
         async for message in self.link.told():
@@ -131,83 +114,37 @@ class PersonApp(App[str]):
         if self._frame is not None:
             self._frame.stop()
             self._frame = None
-        state = self.state
-        solving = state.problem is not None
-        self.set_class(not solving and state.page is None, "-waiting")
-        self.set_class(state.page is not None, "-page")
-        self.set_class(not solving and state.page is not None, "-alone")
+        self.play.draw(self.state, self.look)
         self._draw_lines()
-        if state.problem is not self._problem:
-            self._problem = state.problem
-            self.screen_stack[0].query_one(Composer).focus()
-        if state.problem is not None:
-            self.screen_stack[0].query_one("#problem", Scrolled).show(
-                Text(self.look.shown(state.problem.question.strip())), self.look
-            )
-            self.screen_stack[0].query_one(Solution).follow(solution(state, self.look), state.problem.id)
         self._cover()
-        self._show_page()
         self._give_back()
         may = tuple(self._allowed(action) for action in ("end", "give", "take", "undo", "pause"))
         if may != self._may:
             self._may = may
             self.refresh_bindings()
-        while state.researcher:
-            self.push_screen(Reading("From the researcher", Text(self.look.shown(state.researcher.pop(0)))))
+        while self.state.researcher:
+            said = Text(self.look.shown(self.state.researcher.pop(0)))
+            self.push_screen(Reading("From the researcher", said))
 
     def _draw_lines(self) -> None:
-        state = self.state
-        base = self.screen_stack[0]
-        base.query_one("#status", Static).update(status(state, self.look, self.size.width, self.link.trouble))
-        told = outcome(state, self.look) if state.graded else self._told()
-        base.query_one("#told", Static).update(told)
-        base.query_one("#told").set_class(state.my_turn, "-mine")
-        hint = self.look.shown(state.hint(base.query_one(Composer).text))
-        base.query_one("#hint", Static).update(Text(hint, no_wrap=True, overflow="ellipsis"))
-        if self.has_class("-waiting"):
-            base.query_one("#waiting", Static).update(self._waiting())
-
-    def _told(self) -> Text:
-        said = self.look.shown(self.state.told(keys.END, keys.GIVE, keys.TAKE))
-        if self.state.writing is None:  # else a name comes first
-            said = said[:1].upper() + said[1:]
-        return Text(said, "bold" if self.state.my_turn else "")
-
-    def _waiting(self) -> str:
         seconds = int(self.state.now() - self._opened)
-        said = self.link.trouble or (self.state.bye.text if self.state.bye else "") or self._opening
-        return self.look.shown(said) + (f" ({seconds} s)" if seconds else "")
-
-    def _tick(self) -> None:
-        if self.is_running:
-            self._draw_lines()
+        opening = self._opening + (f" ({seconds} s)" if seconds else "")
+        self.play.draw_lines(self.state, self.look, self.link.trouble, opening)
 
     def _cover(self) -> None:
         """Hides everything while the clock stands."""
         if self.state.hidden and self._paused is None:
             why = self.state.time.why if self.state.time else ""
-            spent = f"The clock stands at {int(self.state.spent or 0) // 60}:{int(self.state.spent or 0) % 60:02}"
+            spent = f"The clock stands at {clock(self.state.spent or 0)}"
             self._paused = Paused(self.look.shown(f"{spent}: {why}." if why else f"{spent}."))
             self.push_screen(self._paused)
         elif not self.state.hidden and self._paused is not None and self.screen is self._paused:
             self._paused.dismiss()
             self._paused = None
 
-    def _show_page(self) -> None:
-        if self.state.page is self._page:
-            return
-        self._page = self.state.page
-        place = self.screen_stack[0].query_one("#answers", Vertical)
-        place.remove_children()
-        if self._page is not None:
-            place.mount(Form(self._page, self.look))
-            self.call_after_refresh(self.screen_stack[0].query_one(Solution).to_end)
-        else:
-            self.screen_stack[0].query_one(Composer).focus()
-
     def _give_back(self) -> None:
         """Text that was not taken goes back where it was typed; a turn that begins asks what would be kept."""
-        state, composer = self.state, self.screen_stack[0].query_one(Composer)
+        state, composer = self.state, self.play.composer
         if state.back:
             composer.put(state.back)
             self._put, state.back = composer.text, ""
@@ -215,7 +152,8 @@ class PersonApp(App[str]):
             self._turn = state.ask.turn
             self._try()
 
-    def on_resize(self) -> None:
+    @on(PlayScreen.Resized)
+    def _fit(self) -> None:
         self._draw_lines()
 
     def _watch_theme(self, name: str) -> None:
@@ -238,7 +176,7 @@ class PersonApp(App[str]):
 
     def _try(self) -> None:
         """Asks what would be kept."""
-        text = cleaned(self.screen_stack[0].query_one(Composer).text)
+        text = cleaned(self.play.composer.text)
         if self.state.my_turn and text.strip() and len(text) <= TEXT:
             self._tried = self.state.tried = self._tried + 1
             self.link.send(Try(number=self._tried, text=text))
@@ -254,7 +192,7 @@ class PersonApp(App[str]):
 
     def _to_send(self) -> str | None:
         """What is typed, where it may be sent."""
-        text = cleaned(self.query_one(Composer).text)
+        text = cleaned(self.play.composer.text)
         if not self.state.my_turn:
             self._say("it is not your turn yet; what you typed stays here" if text.strip() else "it is not your turn")
             return None
@@ -263,7 +201,7 @@ class PersonApp(App[str]):
     def _do(self, message: Write | End | Give | Undo) -> None:
         self.state.did(message)
         if not isinstance(message, Undo):
-            self.query_one(Composer).load_text("")
+            self.play.composer.load_text("")
         self.link.send(message)
         self._draw()
 
@@ -273,8 +211,7 @@ class PersonApp(App[str]):
 
     @on(Composer.Scrolled)
     def _scroll(self, said: Composer.Scrolled) -> None:
-        shown = self.query_one(Solution)
-        shown.scroll_relative(y=said.by * max(1, shown.size.height - 1), animate=False)
+        self.play.scroll_solution(said.by)
 
     @on(Composer.Pasted)
     def _pasted(self, said: Composer.Pasted) -> None:

@@ -36,7 +36,7 @@ def show(config: RunConfig, play: Play, *, module: str = "arena.run", dark: bool
 
 
 def run_alone(make: Callable[[], App[str]]) -> App[str]:
-    """Makes and runs an app; what anything else writes meanwhile (a grader's process, a library) is kept off the screen.
+    """Makes and runs an app; what anything else writes meanwhile, as a grader's process, is kept off the screen.
 
     It is shown afterwards only if the app failed: it is the traceback then.
     """

@@ -18,11 +18,11 @@ from human.messages import (
     Bye,
     End,
     Fits,
-    FromPerson,
     FromResearcher,
     Give,
     Graded,
     Notice,
+    Numbered,
     Over,
     Page,
     Problem,
@@ -137,7 +137,7 @@ class State:
         self._typed.clear()
 
     def _asked(self, ask: Ask) -> None:
-        if self.writing:  # what was said before the partner wrote is old
+        if self.asked_for_pen:  # here it is
             self.notice = ""
         self.ask, self.acted, self.writing, self.asked_for_pen, self.fits = ask, False, None, False, None
         if self._typed and self._typed[-1][1] == ask.draft:  # it was not taken, or was taken back
@@ -150,7 +150,7 @@ class State:
 
     # What the person does
 
-    def did(self, message: FromPerson) -> None:
+    def did(self, message: Numbered) -> None:
         """The person did this, and it is on its way."""
         if isinstance(message, Write | End | Give | Undo):
             self.acted = True
