@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test test-slow check lint coverage-sims clean
+.PHONY: demo test test-slow test-page check lint coverage-sims clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m arena.run --pair senior:junior
@@ -14,6 +14,12 @@ test: $(VENV)/.installed-test
 
 test-slow: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -m slow
+
+# The page in Chromium, the rules of axe-core included: npm fetches it to a temporary folder.
+test-page: $(VENV)/.installed-test
+	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
+	npm install --no-audit --no-fund --silent --prefix "$$folder" axe-core && \
+	AXE_CORE=$$folder/node_modules/axe-core/axe.min.js $(BIN)/python -m pytest tests/test_page*.py
 
 check: lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

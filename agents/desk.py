@@ -127,8 +127,8 @@ class Desk(Protocol):
         """Shows what is asked for, behind all that partners wrote; returns when it is seen."""
         ...
 
-    def sent(self, text: str) -> None:
-        """The person's turn is over, and this is what it added."""
+    def sent(self, text: str, seconds: list[float]) -> None:
+        """The person's turn is over: what it added, and the seconds until the first action and in all."""
         ...
 
     def notice(self, line: str) -> None: ...

@@ -91,7 +91,7 @@ class TerminalDesk:
             self._write("> ")
             self._prompted = True
 
-    def sent(self, text: str) -> None:
+    def sent(self, text: str, seconds: list[float]) -> None:
         """It stands on the terminal as it was typed, with a notice where it was not taken so."""
 
     def notice(self, line: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import Any, NoReturn
 
@@ -23,8 +24,9 @@ class Person:
     conditions_on_opening = False
     one_at_a_time = True
 
-    def __init__(self, desk: Desk):
-        self.desk = desk
+    def __init__(self, desk: Desk, seconds: Sequence[list[float]] = ()):
+        """``seconds`` are those of the turns of an episode that is gone on with."""
+        self.desk, self.seconds = desk, [*seconds]
         self.ahead: list[Action] = []
         """What was done before it was asked for."""
         self.quits = False
@@ -41,7 +43,7 @@ class PersonSeat:
         self._demand: bool | None = None
         """May the pen be asked for? The first turn tells."""
         self._spans: list[Span] = []
-        self._seconds: list[list[float]] = []
+        self._seconds = [*person.seconds]
         self._said: dict[str, Any] = {}
         self._mine = self._asked = self._explained = False
         self._desk.open(view, self._between)
@@ -118,7 +120,7 @@ class PersonSeat:
         now = self._desk.now()
         self._seconds.append([round((first or now) - began, 1), round(now - began, 1)])
         self._spans.append(span)
-        self._desk.sent(span.text)
+        self._desk.sent(span.text, self._seconds[-1])
         if span.text:
             turn.emit(span.data)
         return span

@@ -1,15 +1,18 @@
-"""Which runs are compared: runs that differ in nothing but the seed are one arm, and arms must be comparable."""
+"""Which runs are compared: runs that differ in nothing but the seed are one arm."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, partial
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
+from agents.plain import inline
+from analysis.columns import METRICS
 from analysis.frames import metrics_of
+from analysis.report.words import counted
 from analysis.stored import Broken, Made, Table, read_table
 from arena.command import fail
 from arena.lines import StoreError
@@ -23,6 +26,9 @@ ANALYSES = ("curve.json", "profile.json", "crossplay.json")
 """What is in the folders of other commands of analysis: what was played for them is no arm."""
 FREE = ("seed", "episodes", "recipe", "control")
 """Fields in which runs of one arm may differ: the seed, how long they went on, and what their settings were called."""
+_KINDS: dict[str, type] = {
+    "seed": int, "pair": str, "task": str, "split": str, "agents": dict, "rollouts": dict, "optimiser": dict,
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -43,19 +49,25 @@ class StoredRun:
     """Of a training run: held-out episodes before the first step."""
     after: pd.DataFrame | None = None
     """... and after the last one, on the same problems with the same coins."""
+    metrics: pd.DataFrame | None = None
+    """Of a training run: its figures over the steps (`analysis.columns.METRICS`)."""
 
     @property
     def trained(self) -> bool:
         return "optimiser" in self.config
 
+    def held_out(self, condition: str, measure: str) -> pd.DataFrame:
+        """Of a training run: (step, value) of a measure at every evaluation that has it, in order."""
+        import pandas as pd
+
+        lines = pd.DataFrame(columns=list(METRICS)) if self.metrics is None else self.metrics
+        wanted = (lines["split"] == "held-out") & (lines["condition"] == condition) & (lines["measure"] == measure)
+        return lines.loc[wanted, ["step", "value"]].dropna().sort_values("step")
+
     @property
     def seed(self) -> int:
-        return int(self.config.get("seed", 0))
-
-    @cached_property
-    def metrics(self) -> pd.DataFrame:
-        """Figures over training steps; empty for others."""
-        return metrics_of(self.path)
+        seed: int = self.config.get("seed", 0)
+        return seed
 
 
 @dataclass(frozen=True)
@@ -89,13 +101,19 @@ def analyses(path: Path) -> list[Path]:
 def folders(path: Path) -> list[Path]:
     """The folders of runs at or under a path, in order. Raises UserError if there is nothing to report on."""
 
+    seen: set[Path] = set()
+
     def search(folder: Path) -> Iterable[Path]:
+        if folder.resolve() in seen:  # by a link
+            return
+        seen.add(folder.resolve())
         if any((folder / name).is_file() for name in ANALYSES):
             return
         if (folder / "config.toml").is_file() and (folder / "episodes.jsonl").is_file():
             yield folder
             return
-        for child in sorted(one for one in folder.iterdir() if one.is_dir() and one.name != "checkpoints"):
+        children = (one for one in folder.iterdir() if one.is_dir() and one.name != "checkpoints")
+        for child in sorted(children, key=lambda one: (one.is_symlink(), one)):
             yield from search(child)
 
     if not path.is_dir():
@@ -114,7 +132,10 @@ def named(given: Sequence[str]) -> list[tuple[str, Path]]:
     for word in given:
         found = folders(place_of(word))
         if place_of(word) != Path(word):
-            own += [(word.partition("=")[0], folder) for folder in found]
+            name = word.partition("=")[0]
+            if not name.strip() or inline(name) != name:
+                fail(f"{word}: give the arm a name that can be shown, as in tandem={place_of(word)}")
+            own += [(name, folder) for folder in found]
         else:
             plain += found
         order += found
@@ -137,8 +158,8 @@ def _labels(found: Sequence[Path]) -> list[str]:
     for depth in range(1, max((len(stem.parts) for stem in stems), default=1) + 1):
         short = ["/".join(stem.parts[-depth:]) for stem in stems]
         if len(set(short)) == len(set(stems)):
-            return short
-    return [str(stem) for stem in stems]
+            return [inline(name) for name in short]
+    return [inline(str(stem)) for stem in stems]
 
 
 def read_arms(
@@ -169,37 +190,65 @@ def read_arms(
         if run.trained and not (folder / "summary.json").is_file():
             remarks.append(f"{folder} is not finished and left out.")
         elif not len(run.episodes):
-            remarks.append(f"{folder} has no episodes and is left out.")
+            why = f": {counted(len(run.broken), 'line')} could not be read, {run.broken[0]}" if run.broken else ""
+            remarks.append(f"{folder} has no episodes and is left out{why}.")
         else:
+            if run.source != folder / "validation" and not (run.source / "summary.json").is_file():
+                remarks.append(
+                    f"{run.source} is not finished: {counted(len(run.episodes), 'episode')} count. Those that end "
+                    "soon are stored first, so they are no sample of all."
+                )
             for other in by_label.setdefault(label, []):
                 _check_same(label, other, run)
             by_label[label].append(run)
     if not by_label:
         fail(f"{given[0]}: there is nothing to report: {' '.join(remarks) or 'name a run beside it'}")
+    for label, runs in by_label.items():
+        if len({run.measured_on for run in runs}) > 1:  # of training runs, which test or not
+            remarks += [
+                f"{run.path} was not played on test, as others of {label} were, and is left out."
+                for run in runs
+                if run.measured_on != "test"
+            ]
+            by_label[label] = [run for run in runs if run.measured_on == "test"]
     arms = [Arm(label, tuple(sorted(runs, key=lambda run: run.seed))) for label, runs in by_label.items()]
     return sorted(arms, key=lambda arm: not arm.runs[0].trained or bool(arm.config.get("control"))), remarks
 
 
 def _read(folder: Path, read: Callable[..., Table], progress: Callable[[float], None]) -> StoredRun:
     config = read_config(folder)
+    _check_config(folder, config)
     if "optimiser" not in config:
         table = read(folder, progress=progress)
         return StoredRun(folder, config, table.episodes, table.broken, table.made, config.get("split", ""), folder)
     before = after = None
-    broken: list[Broken] = []
+    metrics, broken = metrics_of(folder)
     if (folder / "validation" / "episodes.jsonl").is_file():
         validation = read(folder / "validation", progress=lambda share: progress(share / 2))
-        steps, broken, made = validation.episodes["step"], list(validation.broken), validation.made
+        steps, made = validation.episodes["step"], validation.made
+        broken += validation.broken
         if len(steps):
             before = validation.episodes[steps == 0].reset_index(drop=True)
             after = validation.episodes[steps == steps.max()].reset_index(drop=True)
     if (folder / "test" / "episodes.jsonl").is_file():
         test = read(folder / "test", progress=lambda share: progress(0.5 + share / 2))
         broken += test.broken
-        return StoredRun(folder, config, test.episodes, broken, test.made, "test", folder / "test", before, after)
+        place = folder / "test"
+        return StoredRun(folder, config, test.episodes, broken, test.made, "test", place, before, after, metrics)
     if after is None:
         raise StoreError(f"{folder}: this training run was never evaluated; give it --set evaluation.every=5")
-    return StoredRun(folder, config, after, broken, made, "held-out", folder / "validation", before, after)
+    place = folder / "validation"
+    return StoredRun(folder, config, after, broken, made, "held-out", place, before, after, metrics)
+
+
+def _check_config(folder: Path, config: dict[str, Any]) -> None:
+    """Raises StoreError for a configuration that no run was made with."""
+    for name, kind in _KINDS.items():
+        if not isinstance(config.get(name, kind()), kind):
+            raise StoreError(f"{folder / 'config.toml'}: {name} cannot be {config[name]!r}; was it changed by hand?")
+    for name, table in config.get("agents", {}).items():
+        if not isinstance(table, dict):
+            raise StoreError(f"{folder / 'config.toml'}: agents.{name} cannot be {table!r}; was it changed by hand?")
 
 
 def _check_same(label: str, one: StoredRun, other: StoredRun) -> None:
@@ -212,96 +261,3 @@ def _check_same(label: str, one: StoredRun, other: StoredRun) -> None:
         )
     if one.seed == other.seed:
         fail(f"{label}: {one.path} and {other.path} have the same seed {one.seed}: they are one run, not two")
-
-
-@dataclass(frozen=True)
-class Objection:
-    """Why two arms cannot be compared, or what to bear in mind."""
-
-    kind: Literal["refused", "flagged"]
-    why: str
-
-
-@dataclass
-class Comparison:
-    """Two arms under one condition: the problems that both have, and what speaks against it."""
-
-    a: Arm
-    b: Arm
-    condition: str
-    objections: list[Objection] = field(default_factory=list)
-
-    @property
-    def refused(self) -> bool:
-        return any(one.kind == "refused" for one in self.objections)
-
-
-def comparison(a: Arm, b: Arm, condition: str) -> Comparison:
-    """What speaks against comparing two arms under a condition, in so many words."""
-    found = Comparison(a, b, condition)
-
-    def object_(kind: Literal["refused", "flagged"], why: str) -> None:
-        found.objections.append(Objection(kind, why))
-
-    ours, theirs = (_episodes(arm, condition) for arm in (a, b))
-    for arm, episodes in ((a, ours), (b, theirs)):
-        if not len(episodes):
-            object_("refused", f"{arm.label} has no episodes of {condition}")
-    if found.refused:
-        return found
-    if a.config.get("task") != b.config.get("task"):
-        object_("refused", f"different tasks: {a.config.get('task')} and {b.config.get('task')}")
-    if a.runs[0].measured_on != b.runs[0].measured_on:
-        object_("refused", f"different splits: {a.runs[0].measured_on} and {b.runs[0].measured_on}")
-    mine, other = set(ours["problem_id"]), set(theirs["problem_id"])
-    if not mine & other:
-        object_("refused", f"no problem in common: {len(mine)} and {len(other)}")
-    elif mine != other:
-        object_(
-            "flagged",
-            f"different problems: {len(mine & other)} in common are compared, {len(mine ^ other)} are left out",
-        )
-    for name, text in (("policy", "policies"), ("limit", "maximum lengths")):
-        one, two = (_values(name, arm, episodes) for arm, episodes in ((a, ours), (b, theirs)))
-        if one != two and (name != "policy" or condition == "team"):
-            object_("flagged", f"different {text}: {_listed(one)} and {_listed(two)}")
-    for line in _unlike_agents(a, b, condition):
-        object_("flagged", line)
-    for package in ("tandem-arena", "math-verify", "torch", "transformers"):
-        one, two = (sorted({v for run in arm.runs for p, v in run.made.versions if p == package}) for arm in (a, b))
-        if one != two:
-            grader = "; grade both again with arena.grade" if package in ("tandem-arena", "math-verify") else ""
-            object_("flagged", f"different versions of {package}: {_listed(one)} and {_listed(two)}{grader}")
-    return found
-
-
-def _episodes(arm: Arm, condition: str) -> pd.DataFrame:
-    import pandas as pd
-
-    return pd.concat([run.episodes[run.episodes["condition"] == condition] for run in arm.runs], ignore_index=True)
-
-
-def _values(name: str, arm: Arm, episodes: pd.DataFrame) -> list[str]:
-    if name == "policy":
-        return sorted(map(str, episodes["policy"].unique()))
-    return sorted({str(run.config.get("limit", run.config.get("rollouts", {}).get("limit"))) for run in arm.runs})
-
-
-def _unlike_agents(a: Arm, b: Arm, condition: str) -> Iterable[str]:
-    """Differences of agents of the same name, but for where the weights come from: that is what arms are about."""
-    sitting = {name for arm in (a, b) for name in str(_episodes(arm, condition)["pair"].iloc[0]).split(":")}
-    tables = [arm.config.get("agents", {}) for arm in (a, b)]
-    for name in sorted(sitting & tables[0].keys() & tables[1].keys()):
-        one, other = (
-            {key: value for key, value in table[name].items() if key not in ("address", "adapter", "four_bit")}
-            for table in tables
-        )
-        for difference in differing(one, other):
-            yield f"agent {name}: {difference}"
-    pairs = [sorted(map(str, _episodes(arm, condition)["pair"].unique())) for arm in (a, b)]
-    if pairs[0] != pairs[1]:
-        yield f"different partners: {', '.join(pairs[0])} and {', '.join(pairs[1])}"
-
-
-def _listed(found: Sequence[str]) -> str:
-    return ", ".join(found) or "unknown"

@@ -97,8 +97,34 @@ def cells(config: CrossplayConfig) -> list[Cell]:
             fail(f"--run {given}: write SENIOR:NAME=RUN, where SENIOR is one of {', '.join(seniors)}")
         if not (Path(path) / "episodes.jsonl").is_file():
             fail(f"--run {given}: {path} is no run: it has no episodes.jsonl")
+        if (task := _task_of(Path(path))) != config.task:
+            fail(
+                f"--run {given}: {path} is of the task {task}, not of {config.task}; give --task {task}, or another run"
+            )
         out.append(Cell(senior, column, Path(path), None))
+    _check_apart(out)
     return out
+
+
+def _task_of(run: Path) -> str:
+    from arena.lines import StoreError
+    from arena.store import read_config
+
+    try:
+        return str(read_config(run).get("task", ""))
+    except StoreError as error:
+        fail(f"--run {error}")
+
+
+def _check_apart(found: Sequence[Cell]) -> None:
+    """Raises UserError for two cells of one name, or of one folder: the second would be shown as the first."""
+    for number, cell in enumerate(found):
+        for other in found[:number]:
+            if (cell.senior, cell.column) == (other.senior, other.column) or cell.folder == other.folder:
+                fail(
+                    f"{cell.senior} has two columns that would be called {cell.column} (seniors alone are the column "
+                    "alone): give different --juniors, --handoff and names in --run"
+                )
 
 
 def _names(config: CrossplayConfig, flag: str) -> list[str]:
@@ -233,6 +259,7 @@ def main(config: CrossplayConfig) -> int:
         "met": [":".join(place) for place in table.met],
         "compared": {question: one.as_dict() for question, one in table.compared},
         "family": table.family.as_dict() if table.family else None,
+        "remarks": list(table.remarks),
     }
     replace_file(config.out / "crossplay.json", (json.dumps(whole, indent=1, ensure_ascii=False) + "\n").encode())
     if config.json:
@@ -243,6 +270,8 @@ def main(config: CrossplayConfig) -> int:
         say(visible(f"{senior}, {column}: {said(one)}{mark}"))
     for (question, one), p in zip(table.compared, table.family.adjusted if table.family else (), strict=True):
         say(visible(f"{question}: {signed(one)}, {p_value(p)} (Holm over {len(table.compared)})"))
+    for remark in table.remarks:
+        say(visible(remark))
     say(visible(f"written to {config.out}: crossplay.csv, .json, .svg, .png, and a run for each cell"))
     return 0
 

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.arms import Arm, Comparison, StoredRun, comparison
+from analysis.arms import Arm, StoredRun
+from analysis.comparison import Comparison, comparison
 from analysis.measures import Measure
 from analysis.statistics import (
     Equivalence,
@@ -67,12 +68,12 @@ def of_condition(run: StoredRun, condition: str) -> pd.DataFrame:
     return run.episodes[run.episodes["condition"] == condition]
 
 
-def measured(arm: Arm, condition: str, measure: Measure) -> Measured | None:
-    """A measure of an arm; None where no episode has it."""
+def measured(arm: Arm, condition: str, measure: Measure, *, seed: int = 0) -> Measured | None:
+    """A measure of an arm; None where a run has no episode that has it. ``seed`` is of resamples."""
     each: list[tuple[int, Estimate]] = []
     for run in arm.runs:
         try:
-            each.append((run.seed, measure.estimate(of_condition(run, condition))))
+            each.append((run.seed, measure.estimate(of_condition(run, condition), seed=seed)))
         except StatisticsError:
             return None
     return Measured(arm.label, condition, measure.name, _together(each, measure.title, measure.bounds), tuple(each))
@@ -101,10 +102,12 @@ def retained(arm: Arm) -> Measured | None:
 
 
 def passed(arm: Arm, condition: str) -> list[Measured]:
-    """pass@k for k = 1, 2, 4, ... up to the samples that every problem has; nothing for one sample a problem."""
+    """pass@k for k = 1, 2, 4, ... up to the samples that every problem has; nothing for one sample a problem, or where
+    a run has no episode.
+    """
     out = []
     samples = [of_condition(run, condition)["problem_id"].astype(str).value_counts() for run in arm.runs]
-    fewest = min((int(counts.min()) for counts in samples if len(counts)), default=0)
+    fewest = min((int(counts.min()) if len(counts) else 0 for counts in samples), default=0)
     k = 1
     while k <= fewest and fewest > 1:
         each = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -9,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from agents.units import words
 from analysis.columns import METRICS, SPANS, TOKENS
-from analysis.stored import Broken, Made, episodes_file, frame, parsed, read_table, settled
-from arena.episode import Episode
+from analysis.stored import Broken, Made, episodes_file, fitting, frame, parsed, read_table, settled
+from arena.episode import Episode, EpisodeError
 from arena.lines import read_lines
 from arena.store import read_config
 
@@ -43,9 +44,18 @@ class Frames:
         """A row a token of language models, in order."""
         return self._collected(TOKENS, _tokens)
 
-    @cached_property
+    @property
     def metrics(self) -> pd.DataFrame:
         """A row a figure of a training run; empty for others."""
+        return self._metrics[0]
+
+    @property
+    def broken_metrics(self) -> list[Broken]:
+        """Lines of metrics that hold none: they are not among `metrics`."""
+        return self._metrics[1]
+
+    @cached_property
+    def _metrics(self) -> tuple[pd.DataFrame, list[Broken]]:
         return metrics_of(self.run)
 
     def texts(self) -> dict[str, str]:
@@ -78,13 +88,21 @@ def load(run: Path | str, *, jobs: int = 1) -> Frames:
     return Frames(run, config, table.episodes, table.broken, table.made)
 
 
-def metrics_of(run: Path) -> pd.DataFrame:
-    """A row a figure of a training run's folder (`columns.METRICS`); empty for others."""
-    path, rows = run / "metrics.jsonl", []
-    for _, line in read_lines(path) if path.is_file() else ():
-        if isinstance(line, dict):
-            rows += _figures(line)
-    return settled([frame(rows, METRICS)], METRICS)
+def metrics_of(run: Path) -> tuple[pd.DataFrame, list[Broken]]:
+    """A row a figure of a training run's folder (`columns.METRICS`), none for others; and the lines that hold none."""
+    path, rows, at = run / "metrics.jsonl", [], []
+    broken = []
+    for number, line in read_lines(path) if path.is_file() else ():
+        try:
+            found = _figures(line)
+        except (TypeError, ValueError, AttributeError, OverflowError) as error:
+            broken.append(Broken(path, number, str(line) if isinstance(line, EpisodeError) else f"no metrics: {error}"))
+            continue
+        rows += found
+        at += [number] * len(found)
+    whole, unfit = fitting(rows, METRICS)
+    broken += [Broken(path, at[n], f"no metrics: {why}") for n, why in unfit.items()]
+    return settled([whole], METRICS), broken
 
 
 def _spans(episode: Episode) -> list[tuple[Any, ...]]:
@@ -126,15 +144,17 @@ def _tokens(episode: Episode) -> list[tuple[Any, ...]]:
 
 def _figures(line: dict[str, Any]) -> list[tuple[Any, ...]]:
     """(step, split, condition, measure, value) of a line of metrics; what is not one number is left to the file."""
-    step, rows = line.get("step", 0), []
-    for measure, value in line.items():
-        if isinstance(value, int | float) and measure != "step":
-            rows.append((step, "train", "team", measure, float(value)))
+    step = line.get("step", 0)
+    rows = [(step, "train", "team", measure, value) for measure, value in _numbers(line) if measure != "step"]
     for condition, table in (line.get("held_out") or {}).items():
-        for measure, value in table.items():
-            if isinstance(value, int | float):
-                rows.append((step, "held-out", condition, measure, float(value)))
+        rows += [(step, "held-out", condition, measure, value) for measure, value in _numbers(table)]
     return rows
+
+
+def _numbers(table: dict[str, Any]) -> Iterator[tuple[str, float]]:
+    for measure, value in table.items():
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            yield measure, float(value)
 
 
 def described(columns: dict[str, tuple[str, str]]) -> str:

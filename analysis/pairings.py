@@ -35,12 +35,15 @@ class Matrix:
     """(question, paired difference by problem)."""
     family: Family | None
     """Tests of the same questions, in their order."""
+    remarks: tuple[str, ...] = ()
+    """What speaks against comparing some of it."""
 
     def picture(self) -> Picture:
         shown = {place: (one.value, one.low, one.high) for place, one in self.values.items()}
-        caption = "Accuracy with its 95% interval over problems, the same in every cell." + (
-            " Dashed: partners that met in training." if self.met else ""
+        caption = "Accuracy with its 95% interval over problems" + (
+            ". " if self.remarks else ", the same in every cell. "
         )
+        caption += " ".join((*self.remarks, *(["Dashed: partners that met in training."] if self.met else [])))
         return matrix("crossplay", "Who can go on from whom", caption, self.seniors, self.columns, shown, self.met)
 
 
@@ -58,9 +61,18 @@ def matrix_of(runs: Mapping[Place, Path], met: Sequence[Place], seed: int) -> Ma
     columns = tuple(dict.fromkeys(column for _, column in runs))
     partners = [column for column in columns if column != "alone"]
     compared, tests = [], []
+    problems = {place: frozenset(table["problem_id"].astype(str)) for place, table in tables.items()}
+    usual = problems[next(iter(problems))]
+    remarks = [
+        f"{senior}, {column} is of other problems ({len(found)}, {len(found & usual)} of them in common with the first "
+        "cell); differences are over those in common."
+        for (senior, column), found in problems.items()
+        if found != usual
+    ]
     for question, a, b in _questions(tables, seniors, partners, met):
         one, other = on_common_problems(a, b)
         if not len(one):
+            remarks.append(f"{question}: not compared, because they have no problem in common.")
             continue
         given = (one["correct"], other["correct"], one["problem_id"].astype(str), other["problem_id"].astype(str))
         arrays = [column.to_numpy() for column in given]
@@ -73,6 +85,7 @@ def matrix_of(runs: Mapping[Place, Path], met: Sequence[Place], seed: int) -> Ma
         tuple(place for place in met if place in tables),
         tuple(compared),
         holm(tests, "seniors against each other, and partners met against never met") if tests else None,
+        tuple(remarks),
     )
 
 

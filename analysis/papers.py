@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
@@ -19,7 +19,7 @@ from analysis.measures import MEASURES
 from analysis.pictures import Dot, Picture, look, new_figure, picture
 from analysis.report.sections import training
 from analysis.report.words import basis, said
-from analysis.statistics import Estimate, StatisticsError, over_seeds
+from analysis.statistics import Estimate, over_seeds
 from arena.command import fail, run_command
 from arena.terminal import say, visible
 
@@ -46,14 +46,10 @@ class PapersConfig:
 
 def gone_at(run: StoredRun, senior: str, level: float = GONE) -> int | None:
     """The update from which held-out jargon of the senior alone stays at or below ``level``; None if it never does."""
-    lines = run.metrics
-    mine = lines[
-        (lines["split"] == "held-out") & (lines["condition"] == f"solo:{senior}") & (lines["measure"] == "jargon_rate")
-    ].sort_values("step")
-    low = [int(step) for step, value in zip(mine["step"], mine["value"], strict=True) if value <= level]
+    mine = run.held_out(f"solo:{senior}", "jargon_rate")
     high = mine[mine["value"] > level]["step"]
-    after = [step for step in low if not len(high) or step > int(high.max())]
-    return after[0] if after else None
+    after = mine[mine["step"] > high.max()] if len(high) else mine
+    return int(after["step"].iloc[0]) if len(after) else None
 
 
 def first(arms: Sequence[Arm]) -> tuple[Picture, list[str]]:
@@ -65,13 +61,19 @@ def first(arms: Sequence[Arm]) -> tuple[Picture, list[str]]:
     for arm in arms:
         if not arm.runs[0].trained:
             continue
-        when = [gone_at(run, arm.senior) for run in arm.runs]
         lines.append(
             f"{arm.label}: jargon of {arm.senior} alone at or below {GONE:.0%} from update "
-            f"{', '.join('never' if step is None else str(step) for step in when)} on (by seed, held-out)"
+            f"{', '.join(_when(run, arm.senior) for run in arm.runs)} on (by seed, held-out)"
         )
     (plot,) = section.pictures
     return Picture("first", plot.title, plot.caption, plot.svg, plot.png, plot.data), lines
+
+
+def _when(run: StoredRun, senior: str) -> str:
+    if not len(run.held_out(f"solo:{senior}", "jargon_rate")):
+        return "unknown (not evaluated)"
+    step = gone_at(run, senior)
+    return "never" if step is None else str(step)
 
 
 def second(arms: Sequence[Arm], reader: str) -> tuple[Picture, list[str]]:
@@ -121,24 +123,29 @@ def _reading(arm: Arm, reader: str, part: str, name: str) -> Value | None:
     """A figure of the readings of the senior alone, over seeds; of a single run with its own interval."""
     from analysis.reading_files import FOLDER, Place, kept
 
-    found: dict[int, tuple[float, list[float] | None]] = {}
+    found: dict[int, Estimate] = {}
     for run in arm.runs:
+        # Where there are readings of several steps, that of the episodes which the other panels show.
+        steps = [None if step != step else int(step) for step in run.episodes["step"].astype(float).unique()]
         for path in sorted((run.source / FOLDER).glob("*.json")):
             figures = kept(Place(path.with_suffix(".parquet"), path)) or {}
-            wanted = (figures.get("reader", {}).get("name"), figures.get("condition"))
+            mine = (figures.get("reader", {}).get("name"), figures.get("condition")) == (reader, f"solo:{arm.senior}")
             table = figures.get(part) or {}
-            if wanted == (reader, f"solo:{arm.senior}") and table.get(name) is not None:
-                found[run.seed] = table[name], table.get(f"{name}_ci95")
+            if mine and figures.get("step") in steps and table.get(name) is not None:
+                found[run.seed] = _of_one_run(name, table, figures["legibility"])
     if not found:
         return None
-    try:
-        whole = over_seeds({seed: value for seed, (value, _) in found.items()}, name=name)
-        return whole, tuple(value for value, _ in found.values())
-    except StatisticsError:  # a single one
-        ((value, limits),) = found.values()
-        low, high = limits or (float("nan"), float("nan"))
-        method, assumption = "cluster bootstrap", "that problems are independent draws"
-        return Estimate(name, value, low, high, 0.95, 1, 1, "run", method, assumption), ()
+    if len(found) == 1:
+        return next(iter(found.values())), ()
+    values = {seed: one.value for seed, one in found.items()}
+    return over_seeds(values, name=name), tuple(values.values())
+
+
+def _of_one_run(name: str, table: dict[str, Any], counts: dict[str, Any]) -> Estimate:
+    low, high = table.get(f"{name}_ci95") or (float("nan"), float("nan"))
+    n, problems = counts["solutions"], counts["problems"]
+    assumption = "that problems are independent draws"
+    return Estimate(name, table[name], low, high, 0.95, n, problems, "problem", "cluster bootstrap", assumption)
 
 
 def _draw(panels: Sequence[tuple[str, Sequence[Dot]]]) -> Picture:

@@ -92,6 +92,7 @@ def dots(
     rows, series = (list(dict.fromkeys(getattr(dot, key) for dot in found)) for key in ("row", "series"))
     figure = new_figure(7.2, 1.1 + 0.34 * len(rows) * max(1, 0.62 * len(series)))
     panel = figure.add_subplot()
+    drawn = []
     for number, one in enumerate(series):
         offset = (number - (len(series) - 1) / 2) * 0.72 / max(len(series), 1)
         mine = [dot for dot in found if dot.series == one]
@@ -108,7 +109,7 @@ def dots(
                 alpha=0.55,
                 markeredgewidth=1,
             )
-        panel.plot([dot.value for dot in mine], places, linestyle="none", markersize=6, label=one, **shown)
+        drawn += panel.plot([dot.value for dot in mine], places, linestyle="none", markersize=6, **shown)
     if at is not None:
         panel.axvline(at, color="#555555", linewidth=0.9, linestyle=":")
     if span:
@@ -120,7 +121,8 @@ def dots(
     panel.spines[["top", "right", "left"]].set_visible(False)
     panel.tick_params(axis="y", length=0)
     if len(series) > 1:
-        figure.legend(loc="outside upper left", ncols=min(len(series), 4), frameon=False, fontsize="small")
+        most = min(len(series), 4)
+        figure.legend(drawn, series, loc="outside upper left", ncols=most, frameon=False, fontsize="small")
     data = pd.DataFrame(
         [{**{k: v for k, v in vars(dot).items() if k != "each"}, "each": " ".join(map(str, dot.each))} for dot in found]
     )

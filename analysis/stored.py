@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 PART = 16 << 20
 """Bytes that are read at a time by one process."""
+_HALVES = re.compile("[\ud800-\udfff]")
+"""Halves of surrogate pairs, which JSON can hold and no column of text."""
 
 
 @dataclass(frozen=True)
@@ -166,13 +169,39 @@ def frame(rows: list[tuple[Any, ...]], columns: dict[str, tuple[str, str]]) -> p
     """Rows as a frame of these columns (`analysis.columns`)."""
     import pandas as pd
 
+    def series(values: Sequence[Any], dtype: str) -> pd.Series:
+        try:
+            return pd.Series(values, dtype=dtype)
+        except UnicodeEncodeError:
+            return pd.Series([_HALVES.sub("\ufffd", v) if isinstance(v, str) else v for v in values], dtype=dtype)
+
     whole = list(zip(*rows, strict=True)) if rows else [()] * len(columns)
     return pd.DataFrame(
         {
-            name: pd.Series(values, dtype="str" if dtype == "category" else dtype)
+            name: series(values, "str" if dtype == "category" else dtype)
             for (name, (dtype, _)), values in zip(columns.items(), whole, strict=True)
         }
     )
+
+
+def fitting(rows: list[tuple[Any, ...]], columns: dict[str, tuple[str, str]]) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Rows as a frame, without those whose values are no values of these columns: {index: why}."""
+    try:
+        return frame(rows, columns), {}
+    except (TypeError, ValueError, OverflowError):
+        unfit = {n: why for n, one in enumerate(rows) if (why := _unfit(one, columns))}
+        return frame([one for n, one in enumerate(rows) if n not in unfit], columns), unfit
+
+
+def _unfit(row: tuple[Any, ...], columns: dict[str, tuple[str, str]]) -> str:
+    for value, (name, (dtype, meaning)) in zip(row, columns.items(), strict=True):
+        try:
+            if isinstance(value, list | dict):
+                raise TypeError
+            frame([(value,)], {name: (dtype, meaning)})
+        except (TypeError, ValueError, OverflowError):
+            return f"{name} cannot be {str(value)[:80]!r}"
+    return ""
 
 
 def settled(parts: list[pd.DataFrame], columns: dict[str, tuple[str, str]]) -> pd.DataFrame:
@@ -190,6 +219,8 @@ def settled(parts: list[pd.DataFrame], columns: dict[str, tuple[str, str]]) -> p
 @dataclass
 class _Part:
     rows: pd.DataFrame
+    at: list[int]
+    """The line of each row."""
     lines: int
     broken: list[tuple[int, str]]
     made: Made
@@ -198,18 +229,26 @@ class _Part:
 def _read(path: Path, start: int, stop: int, detectors: Sequence[str]) -> _Part:
     from analysis.columns import EPISODES
 
+    columns = EPISODES | jargon_columns(detectors)
     finders = [load_detector(address) for address in detectors]
-    rows, broken, made, number = [], [], Made(), 0
+    rows: list[tuple[Any, ...]] = []
+    at: list[int] = []
+    broken, made, number = [], Made(), 0
     for number, found in parsed(path, start, stop):
         if isinstance(found, str):
             broken.append((number, found))
             continue
         try:
-            rows.append((*row(found), *(_has(finder, found) for finder in finders)))
+            one = (*row(found), *(_has(finder, found) for finder in finders))
             made.note(found)
         except (TypeError, ValueError, AttributeError, IndexError) as error:
             broken.append((number, f"not an episode: {error}"))
-    return _Part(frame(rows, EPISODES | jargon_columns(detectors)), number, broken, made)
+            continue
+        rows.append(one)
+        at.append(number)
+    whole, unfit = fitting(rows, columns)
+    broken += [(at[n], f"not an episode: {why}") for n, why in unfit.items()]
+    return _Part(whole, [line for n, line in enumerate(at) if n not in unfit], number, sorted(broken), made)
 
 
 def read_table(
@@ -231,16 +270,23 @@ def read_table(
     size = path.stat().st_size
     ranges = [(start, min(start + PART, size)) for start in range(0, size, PART)]
     parts: list[pd.DataFrame] = []
+    at: list[int] = []
     broken: list[Broken] = []
     made, before = Made(), 0
     for done, part in enumerate(_parts(path, ranges, jobs, detectors), start=1):
         parts.append(part.rows)
+        at += [before + line for line in part.at]
         broken += [Broken(path, before + line, why) for line, why in part.broken]
         made += part.made
         before += part.lines
         if progress:
             progress(done / len(ranges))
-    return Table(settled(parts, EPISODES | jargon_columns(detectors)), broken, made)
+    whole = settled(parts, EPISODES | jargon_columns(detectors))
+    again = whole["id"].duplicated()
+    if again.any():
+        broken += [Broken(path, at[n], f"{whole['id'][n]} is stored already") for n in whole.index[again]]
+        whole = whole[~again].reset_index(drop=True)
+    return Table(whole, sorted(broken, key=lambda one: one.line), made)
 
 
 def _parts(path: Path, ranges: list[tuple[int, int]], jobs: int | None, detectors: Sequence[str]) -> Iterator[_Part]:
@@ -253,10 +299,13 @@ def _parts(path: Path, ranges: list[tuple[int, int]], jobs: int | None, detector
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
+    from arena.grading import interrupts_held
+
     with ProcessPoolExecutor(jobs, get_context("forkserver")) as pool:
         waiting = []
         for start, stop in ranges:  # never more in hand than are being read
-            waiting.append(pool.submit(_read, path, start, stop, detectors))
+            with interrupts_held():  # where processes start as they are needed
+                waiting.append(pool.submit(_read, path, start, stop, detectors))
             if len(waiting) > jobs:
                 yield waiting.pop(0).result()
         while waiting:

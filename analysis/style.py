@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -29,11 +30,15 @@ def fonts(first: str) -> list[str]:
 
 
 def rendered(figure: Figure) -> tuple[bytes, bytes]:
-    """The figure as SVG and as PNG; the same figure gives the same bytes."""
+    """The figure as SVG and as PNG; the same figure gives the same bytes. No text in it is taken for a formula."""
     import matplotlib
+    from matplotlib.text import Text
 
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
     svg, png = io.BytesIO(), io.BytesIO()
-    with matplotlib.rc_context({"svg.hashsalt": "tandem-arena"}):
+    with matplotlib.rc_context({"svg.hashsalt": "tandem-arena", "text.parse_math": False}), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")  # a script that no font here has is shown as boxes
         figure.savefig(svg, format="svg", metadata={"Date": None})
         figure.savefig(png, format="png", dpi=150)
     return svg.getvalue(), png.getvalue()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import io
+import math
 import os
 import re
 import shlex
@@ -33,9 +34,9 @@ def fail(message: str) -> NoReturn:
 
 
 def check_least(config: object, least: int, *flags: str) -> None:
-    """Raises UserError for the first of a configuration's numbers that is below."""
+    """Raises UserError for the first of a configuration's numbers that is below, or no number."""
     for flag in flags:
-        if (value := getattr(config, flag)) < least:
+        if not least <= (value := getattr(config, flag)) < math.inf:
             wanted = f"at least {least}" if least else "0 or more"
             fail(f"--{flag.replace('_', '-')} must be {wanted}, not {value}")
 

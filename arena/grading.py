@@ -158,7 +158,7 @@ class Grader:
                 context.set_forkserver_preload(["math_verify"])  # new workers are ready sooner
                 pool = ProcessPool(self.workers, _ANSWERS_A_WORKER, _warm_up, (self.megabytes,), context)
                 try:
-                    with _interrupts_held():
+                    with interrupts_held():
                         first = self._first = pool.schedule(start_problem)
                     if self._left:
                         first.cancel()
@@ -185,7 +185,7 @@ class Grader:
 
 
 @contextmanager
-def _interrupts_held() -> Iterator[None]:
+def interrupts_held() -> Iterator[None]:
     """Processes that start in here never see Ctrl-C, which is for the one that grades: they would print tracebacks."""
     if not hasattr(signal, "pthread_sigmask"):
         yield

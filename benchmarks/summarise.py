@@ -86,7 +86,7 @@ class Memory:
 
 def main(options: Options) -> None:
     from analysis.arms import read_arms
-    from analysis.report.sections import find, frame_of
+    from analysis.report.findings import find, frame_of
 
     with tempfile.TemporaryDirectory() as place:
         folder = options.where or Path(place) / "run"

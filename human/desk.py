@@ -28,7 +28,6 @@ from human.messages import (
     End,
     Fits,
     Give,
-    InTurn,
     Notice,
     Over,
     Pen,
@@ -77,13 +76,18 @@ class MessageDesk:
     """What is on the screen: (author, text), the person being author 0."""
     asked: Ask | None = None
     """What the person is asked for now."""
+    seconds: list[float] = field(default_factory=list)
+    """Of the person's last turn: until the first action, and in all."""
     _names: tuple[str, ...] = ()
     _heard: _Heard = field(default_factory=_Heard)
     _queue: deque[tuple[int, str]] = field(default_factory=deque)
     _showing: asyncio.Task[None] | None = None
     _drained: asyncio.Event = field(default_factory=asyncio.Event)
     _room: asyncio.Event = field(default_factory=asyncio.Event)
-    _actions: deque[Action] = field(default_factory=deque)
+    _actions: deque[tuple[Action, int]] = field(default_factory=deque)
+    """What was done, and when the pen was asked for: with how many characters on the screen."""
+    _at_once: int = 0
+    """Characters that are shown without a pace: they were on the screen before."""
     _acted: asyncio.Event = field(default_factory=asyncio.Event)
     _tell: Callable[[], None] | None = None
     _numbers: itertools.count[int] = field(default_factory=lambda: itertools.count(1))
@@ -100,31 +104,64 @@ class MessageDesk:
             shown.append(self._writing())
         return shown
 
+    @property
+    def shown(self) -> int:
+        """Characters on the screen."""
+        return sum(len(text) for _, text in self.turns)
+
+    def restore(self, shown: int, done: Sequence[tuple[Write | End | Give | Undo | Pen, int]], before: int) -> None:
+        """Goes on where another process stopped: with so much on the screen, and this done and not taken yet.
+
+        With each message, how much was on the screen then: there the pen is asked for again. ``before``: how often the
+        person acted in turns that are over. As every such act is followed by one question, a turn keeps its number.
+        """
+        self._numbers = itertools.count(before + 1)
+        self._at_once = shown
+        self._actions += [(_action(message), at) for message, at in done]
+
     def deliver(self, message: Write | End | Give | Undo | Pen | Try) -> None:
         """Takes a message of the screen. Raises RefusalError."""
         if isinstance(message, Try):
             self.send(self._fits(message))
             return
-        if isinstance(message, InTurn) and (self.asked is None or message.turn != self.asked.turn):
+        self.accept(message)
+        self.do(message)
+
+    def accept(self, message: Write | End | Give | Undo | Pen) -> None:
+        """Makes sure that a message can be done now, and that no other is until it was. Raises RefusalError."""
+        if isinstance(message, Pen):
+            if self._asking or not self.demand:
+                raise RefusalError("not_your_turn" if self._asking else "not_allowed")
+        elif self.asked is None or message.turn != self.asked.turn:
             raise RefusalError("not_your_turn")
-        match message:
-            case Pen():
-                if self.asked or not self.demand:
-                    raise RefusalError("not_your_turn" if self.asked else "not_allowed")
-                self._actions.append(PenPlease())
-            case Write(text=text):
-                self._actions.append(WriteIt(text))
-            case End(text=text):
-                self._actions.append(EndIt(text))
-            case Give(text=text):
-                self._actions.append(GiveIt(text=text))
-            case Undo():
-                self._actions.append(UndoIt())
-        if isinstance(message, InTurn):
+        else:
             self.asked = None  # the seat asks again, by another number, if the turn goes on
+
+    def do(self, message: Write | End | Give | Undo | Pen) -> None:
+        """Does what was accepted."""
+        self._actions.append((_action(message), 0))
+        self._act()
+
+    @property
+    def idle(self) -> bool:
+        """Everything that was done is taken."""
+        return not self._actions
+
+    def _act(self) -> None:
         self._acted.set()
-        if self._tell and isinstance(message, Pen):
+        if self._tell and self._actions and self._asking is None and self._due():
             self._tell()
+
+    def _due(self) -> bool:
+        """Is there something to be taken now? Text waits for the turn, the pen for its place in the text."""
+        while self._actions:
+            action, at = self._actions[0]
+            if not isinstance(action, PenPlease):
+                return self._asking is not None
+            if self._asking is None:
+                return self.shown >= at
+            self._actions.popleft()  # the turn has come by itself
+        return False
 
     def _fits(self, message: Try) -> Fits:
         if self.asked is None or self._asking is None or self._asking.would is None:
@@ -178,7 +215,8 @@ class MessageDesk:
         self.send(Whole(turns=tuple(self.turns)))
         self._settled()
 
-    def sent(self, text: str) -> None:
+    def sent(self, text: str, seconds: list[float]) -> None:
+        self.seconds = seconds
         self.asked = self._asking = None
         self._put(self._names[0], text)
         self.send(Whole(turns=tuple(self.turns)))
@@ -186,8 +224,11 @@ class MessageDesk:
     async def ask(self, asking: Asking) -> None:
         await self._all_shown()
         self._asking = asking
+        number = next(self._numbers)
+        if self._due():  # it was answered before another process stopped
+            return
         self.asked = Ask(
-            turn=next(self._numbers),
+            turn=number,
             unit=asking.unit,
             held=asking.held,
             words_left=asking.words_left,
@@ -210,13 +251,13 @@ class MessageDesk:
         """The screen has its own."""
 
     async def waiting(self) -> bool:
-        while not self._actions:
+        while not self._due():
             self._acted.clear()
             await self._acted.wait()
         return True
 
     def take(self) -> Action | None:
-        return self._actions.popleft() if self._actions else None
+        return self._actions.popleft()[0] if self._due() else None
 
     def now(self) -> float:
         return self.clock.now()
@@ -259,7 +300,8 @@ class MessageDesk:
 
     async def _keep_pace(self, pace: float) -> None:
         while self._queue:
-            await self.clock.sleep(1 / pace)
+            if self.shown >= self._at_once:
+                await self.clock.sleep(1 / pace)
             if self._queue:
                 self._show()
                 self._settled()
@@ -268,6 +310,8 @@ class MessageDesk:
         author, text = self._queue.popleft()
         self._append(author, text)
         self.send(Said(author=author, text=text))
+        if self._actions:
+            self._act()
 
     def _settled(self) -> None:
         self._room.set()
@@ -287,3 +331,17 @@ class MessageDesk:
             self.turns[-1] = author, self.turns[-1][1] + text
         else:
             self.turns.append((author, text))
+
+
+def _action(message: Write | End | Give | Undo | Pen) -> Action:
+    match message:
+        case Write(text=text):
+            return WriteIt(text)
+        case End(text=text):
+            return EndIt(text)
+        case Give(text=text):
+            return GiveIt(text=text)
+        case Undo():
+            return UndoIt()
+        case Pen():
+            return PenPlease()

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from tests.chromium import Chromium
+    from tests.page_server import PageServer
 
 # How long an example takes on a shared machine (the first loads Unicode tables) is no property of the code.
 settings.register_profile("shared machines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -42,3 +48,23 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    from tests.chromium import PROGRAM, Chromium
+
+    if not PROGRAM:
+        pytest.skip("there is no chromium on this machine")
+    browser = Chromium(tmp_path_factory.mktemp("chromium"))
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def page_server() -> Iterator[PageServer]:
+    from tests.page_server import PageServer
+
+    server = PageServer()
+    yield server
+    server.close()

@@ -38,6 +38,8 @@ def test_a_cell_is_the_run_that_arena_makes(here: Path, capsys: pytest.CaptureFi
     assert cli([*words, "--run", "senior:people=run", "--out", "cross"]) == 0
     assert capsys.readouterr().err.count(" of 6: ") == 1
     assert json.loads((here / "cross" / "crossplay.json").read_text())["cells"]["senior:people"]["n"] == 6
+    assert cli([*words, "--run", "senior:junior=run", "--out", "cross"]) == 2
+    assert "senior has two columns that would be called junior" in only_line(capsys.readouterr().err)
     assert cli([*words, "--split", "train", "--out", "cross"]) == 2
     assert "was made otherwise: split was 'test', is 'train'" in only_line(capsys.readouterr().err)
 
@@ -58,6 +60,8 @@ def test_policies_are_columns_too(here: Path) -> None:
         (["--seniors", "big", "--juniors", "junior"], "big"),
         (["--seniors", "senior", "--juniors", "junior", "--agent", "big=senior"], "is neither among --seniors nor"),
         (["--seniors", "senior", "--juniors", "junior", "--met", "senior:nobody"], "there is no such pairing"),
+        (["--seniors", "senior", "--juniors", "alone", "--agent", "alone=junior"], "senior has two columns"),
+        (["--seniors", "senior", "--juniors", "junior", "--handoff", "word", "--handoff", "word"], "has two columns"),
         (["--seniors", "senior", "--juniors", "junior", "--run", "senior:x=nowhere"], "nowhere is no run"),
         (["--seniors", "senior", "--juniors", "junior", "--run", "x"], "write SENIOR:NAME=RUN"),
         (["--seniors", "senior", "--juniors", "junior", "--task", "nothing"], "--task nothing"),
@@ -70,3 +74,22 @@ def test_mistakes_are_one_line(here: Path, capsys: pytest.CaptureFixture[str], w
     line = only_line(capsys.readouterr().err)
     assert said in line
     assert not (here / "cross").exists()
+
+
+def test_a_run_of_other_problems_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its cell would else be taken for one of the same problems, which the picture says."""
+    assert arena_cli(["--pair", "senior:junior", *SMALL, "--split", "train", "--show", "0", "--out", "train"]) == 0
+    words = ["--seniors", "senior", "--juniors", "junior", *SMALL, "--run", "senior:people=train", "--out", "cross"]
+    assert cli([*words, "--met", "senior:people"]) == 0
+    remarks = [
+        "senior, people is of other problems (6, 0 of them in common with the first cell); differences are over those "
+        "in common.",
+        "senior: partners met - never met: not compared, because they have no problem in common.",
+    ]
+    said = capsys.readouterr().out
+    assert all(remark in said for remark in remarks)
+    assert json.loads((here / "cross" / "crossplay.json").read_text())["remarks"] == remarks
+    text = (here / "train" / "config.toml").read_text()
+    (here / "train" / "config.toml").write_text(text.replace('"arithmetic"', '"gsm8k"', 1))
+    assert cli(words) == 2
+    assert "train is of the task gsm8k, not of arithmetic" in only_line(capsys.readouterr().err)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -112,3 +115,48 @@ def test_training_figures_are_long(tmp_path: Path, played: list[Episode]) -> Non
         (1, "train", "team", "loss", 0.25),
         (1, "train", "team", "accuracy", 1.0),
     ]
+
+
+def test_what_fits_no_column_and_what_is_stored_twice_is_named(tmp_path: Path, played: list[Episode]) -> None:
+    def other(episode: Episode, **changes: Any) -> bytes:
+        return dataclasses.replace(episode, digest="", **changes).line()
+
+    half = other(played[3], id="half a pair: \ud83d", error="\ude00")
+    lines = [
+        other(played[0], sample="x"),
+        other(played[0], seed=2**70),
+        other(played[0], difficulty=2**40),
+        other(played[0], versions=["0.1"]),
+        other(played[0], p=[0.5]),
+        played[1].line(),
+        played[1].line(),
+        half,
+    ]
+    frames = analysis.load(write(tmp_path / "run", lines))
+    assert list(frames.episodes["id"]) == [played[1].id, "half a pair: \ufffd"]
+    assert [(one.line, one.why) for one in frames.broken] == [
+        (1, "not an episode: sample cannot be 'x'"),
+        (2, f"not an episode: seed cannot be '{2**70}'"),
+        (3, f"not an episode: difficulty cannot be '{2**40}'"),
+        (4, "not an episode: 'list' object has no attribute 'items'"),
+        (5, "not an episode: p cannot be '[0.5]'"),
+        (7, f"{played[1].id} is stored already"),
+    ]
+
+
+def test_broken_metrics_are_named_and_left_out(tmp_path: Path, played: list[Episode]) -> None:
+    run = write(tmp_path / "run", [played[0].line()])
+    good = {"step": 1, "loss": 0.5, "done": True, "held_out": {"team": {"accuracy": math.inf}}}
+    odd = [
+        {"step": math.nan, "loss": 1},
+        {"step": 2**40, "loss": 1},
+        {"step": 2, "loss": 10**400},
+        {"step": 3, "held_out": [1]},
+        {"step": 4, "held_out": {"team": 1}},
+    ]
+    text = "".join(json.dumps(line) + "\n" for line in [good, *odd])
+    (run / "metrics.jsonl").write_text(text + "garbage\n" + '{"step": 5, "torn')
+    frames = analysis.load(run)
+    rows = [tuple(row) for row in frames.metrics[["step", "split", "measure", "value"]].itertuples(index=False)]
+    assert rows == [(1, "train", "loss", 0.5), (1, "held-out", "accuracy", math.inf)]
+    assert sorted(one.line for one in frames.broken_metrics) == [2, 3, 4, 5, 6, 7]

@@ -271,7 +271,7 @@ def test_light_dark_help_and_palette(run: Path) -> None:
 
 def test_ascii_terminals_get_ascii(run: Path) -> None:
     async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
-        for keys in (["t"], ["left"], ["question_mark"], ["escape"], ["f"], ["escape"], ["n", "n"], ["end"]):
+        for keys in (["t"], ["left"], ["question_mark"], ["escape"], ["f"], ["escape"], ["n", "n"], ["slash"]):
             await pilot.press(*keys)
             await pilot.pause()
             assert screen(app).isascii()

@@ -5,80 +5,30 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
-from collections.abc import Sequence
+import math
+import shutil
 from pathlib import Path
 from typing import Any, Literal
 
 import pytest
-import tomli_w
 
 from analysis import arms as arms_of
-from analysis.arms import comparison, read_arms
+from analysis import reading_files
+from analysis.arms import read_arms
+from analysis.comparison import comparison
 from analysis.estimates import compared, measured, passed, retained
 from analysis.measures import MEASURES
 from analysis.papers import PapersConfig
 from analysis.papers import main as papers
 from analysis.report.__main__ import ReportConfig, main
-from arena import Arena
 from arena.command import UserError
 from arena.episode import Episode
-
-CONFIG = {
-    "pair": "senior:junior",
-    "task": "arithmetic",
-    "handoff": "word:p=0.5",
-    "limit": 64,
-    "seed": 0,
-    "split": "test",
-    "episodes": 6,
-    "agents": {"senior": {"address": "senior", "prompt": "{question}\n"}, "junior": {"address": "junior"}},
-}
+from tests.runs import made, run_of, six, training, write
 
 
 @pytest.fixture(scope="module")
 def played() -> list[Episode]:
-    with Arena({"senior": "senior", "junior": "junior"}, seed=3, limit=64) as arena:
-        return sorted(arena.episodes(6), key=lambda episode: episode.problem_id)
-
-
-def made(episode: Episode, **changes: Any) -> Episode:
-    """The episode with other fields: a record for statistics, no proof of anything."""
-    right = changes.pop("right", None)
-    grade = dict(episode.grade or {})
-    if right is not None:
-        grade |= {"verdict": "correct" if right else "wrong", "reason": "made"}
-    return dataclasses.replace(episode, **{"grade": grade, "digest": "", **changes})
-
-
-def write(folder: Path, episodes: Sequence[Episode], config: dict[str, Any] | None = None, **more: Any) -> Path:
-    folder.mkdir(parents=True)
-    (folder / "config.toml").write_text(tomli_w.dumps({**(config or CONFIG), **more}))
-    (folder / "episodes.jsonl").write_bytes(b"".join(episode.line() for episode in episodes))
-    return folder
-
-
-def alone(episode: Episode, name: str, right: bool) -> Episode:
-    return made(episode, right=right, condition=f"solo:{name}", id=f"{episode.id}:solo:{name}", authors=[name])
-
-
-def run_of(folder: Path, played: Sequence[Episode], team: str, senior: str = "111111", **more: Any) -> Path:
-    """A run whose episodes are right as the strings say: one digit a problem."""
-    episodes = [made(one, right=mark == "1") for one, mark in zip(played, team, strict=True)]
-    episodes += [alone(one, "senior", mark == "1") for one, mark in zip(played, senior, strict=True)]
-    return write(folder, episodes, **more)
-
-
-def training(folder: Path, played: Sequence[Episode], team: str, seed: int, **more: Any) -> Path:
-    config = {**CONFIG, "seed": seed, "optimiser": {"learning_rate": 0.1}, "control": "", **more}
-    write(folder, [], config)
-    for name, mark in (("validation", "000000"), ("test", team)):
-        step = 0 if name == "validation" else 2
-        run_of(folder / name, [made(one, step=step, id=f"{one.id}@{step}") for one in played], mark, config=config)
-    held_out = {"team": {"accuracy": 0.5}, "solo:senior": {"accuracy": 1.0, "jargon_rate": 0.5}}
-    lines = [{"step": step, "held_out": held_out} for step in range(3)]
-    (folder / "metrics.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
-    (folder / "summary.json").write_text("{}")
-    return folder
+    return six()
 
 
 def test_runs_that_differ_in_the_seed_are_one_arm(tmp_path: Path, played: list[Episode]) -> None:
@@ -234,8 +184,9 @@ def test_a_report_is_the_same_twice(tmp_path: Path, played: list[Episode]) -> No
     run_of(tmp_path / "a", played, "111110")
     run_of(tmp_path / "b", played, "111000")
     pages = [report(tmp_path / f"{n}.html", tmp_path / "a", tmp_path / "b")[0] for n in "xy"]
-    cut = [page[: page.index("Every run again")] for page in pages]
-    assert cut[0] == cut[1]
+    assert pages[0] == pages[1].replace("y.html", "x.html")
+    for kind in ("svg", "png", "csv"):
+        assert (tmp_path / "x" / f"accuracy.{kind}").read_bytes() == (tmp_path / "y" / f"accuracy.{kind}").read_bytes()
 
 
 def test_what_was_written_stays_text(tmp_path: Path, played: list[Episode]) -> None:
@@ -251,6 +202,39 @@ def test_what_was_written_stays_text(tmp_path: Path, played: list[Episode]) -> N
     assert "``````\n" in plain  # the fence is longer than the longest run of ticks in it
 
 
+def test_names_are_no_formulas_and_no_paths(tmp_path: Path, played: list[Episode]) -> None:
+    """matplotlib would read what stands between dollars, and leave names that begin with _ out of a legend."""
+    run_of(tmp_path / "a", played, "111110")
+    run_of(tmp_path / "b", played, "111000")
+    names = [f"{name}={tmp_path / run}" for name, run in (("$\\frac$", "a"), ("../_b", "b"))]
+    _, text = report(tmp_path / "my report (1).html", *names)
+    assert "](my%20report%20%281%29/accuracy.svg)" in text
+    assert "'again/$\\frac$-0'" in text
+    assert "again/_b-0" in text
+    (tmp_path / "my report (1)" / "notes.txt").write_text("mine")
+    with pytest.raises(UserError, match=r"which holds other things \(notes.txt\)"):
+        report(tmp_path / "my report (1).html", tmp_path / "a", force=True)
+
+
+def test_json_has_all_figures_and_comparisons(tmp_path: Path, played: list[Episode], capsys: Any) -> None:
+    for seed, mark in enumerate(("111100", "111000")):
+        run_of(tmp_path / "x" / f"seed-{seed}", played, mark, seed=seed)
+        run_of(tmp_path / "y" / f"seed-{seed}", played, "100000", seed=seed)
+    main(ReportConfig([str(tmp_path)], tmp_path / "report.html", jobs=1, json=True))
+    found = json.loads(capsys.readouterr().out, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
+    mine = [one for one in found["figures"] if (one["arm"], one["condition"]) == ("x", "team")]
+    assert [(one["seed"], one["value"]) for one in mine if one["measure"] == "accuracy"] == [
+        (None, pytest.approx(7 / 12)),
+        (0, pytest.approx(4 / 6)),
+        (1, pytest.approx(3 / 6)),
+    ]
+    (apart,) = [one for one in found["compared"] if (one["condition"], one["measure"]) == ("team", "accuracy")]
+    assert apart["difference"] == pytest.approx(7 / 12 - 1 / 6)
+    assert apart["p"] == apart["p_holm"]  # the only one that could be tested: the others agree in all seeds
+    rows = list(csv.DictReader((tmp_path / "report" / "differences-table.csv").open()))
+    assert float(rows[0]["p_holm"]) == pytest.approx(apart["p_holm"])
+
+
 @pytest.mark.parametrize(
     ("runs", "flags", "said"),
     [
@@ -262,6 +246,8 @@ def test_what_was_written_stays_text(tmp_path: Path, played: list[Episode]) -> N
         (["a"], {"out": "no/report.html"}, "--out no/report.html: there is no folder no"),
         (["x=a", "x=b"], {}, "x: a and b differ in more than the seed (limit was 64, is 65)"),
         (["none"], {}, "none has no episodes and is left out"),
+        (["a"], {"out": "a.html"}, "--out a.html: its tables would go into a, which holds other things (config.toml)"),
+        (["a"], {"margin": math.nan}, "--margin must be 0 or more, not nan"),
     ],
 )
 def test_mistakes_are_one_line(
@@ -269,7 +255,7 @@ def test_mistakes_are_one_line(
     played: list[Episode],
     monkeypatch: pytest.MonkeyPatch,
     runs: list[str],
-    flags: dict[str, str],
+    flags: dict[str, Any],
     said: str,
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -304,6 +290,30 @@ def test_the_papers_figures(tmp_path: Path, played: list[Episode], capsys: pytes
     run_of(tmp_path / "a", played, "111110")
     with pytest.raises(UserError, match="there is no training run among these"):
         papers(PapersConfig("first", [str(tmp_path / "a")], tmp_path / "figures"))
+
+
+def test_the_second_figure_has_the_reading_of_the_step_that_it_shows(
+    tmp_path: Path, played: list[Episode], capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By name, the reading of step 5 comes after that of step 10; metrics that nobody took are not 'never'."""
+    run = training(tmp_path / "tandem", played, "111100", 0)
+    shutil.rmtree(run / "test")
+    run_of(run / "later", [made(one, step=10, id=f"{one.id}@10") for one in played], "111000")
+    with (run / "validation" / "episodes.jsonl").open("ab") as file:
+        file.write((run / "later" / "episodes.jsonl").read_bytes())
+    (run / "metrics.jsonl").write_text("")
+    (run / "validation" / reading_files.FOLDER).mkdir()
+    readings = {}
+    for step, value in ((10, 1.5), (5, 7.5)):
+        path = run / "validation" / reading_files.FOLDER / f"junior--solo:senior@{step}.json"
+        path.write_text("{}")
+        found = {"nats_per_token": value, "nats_per_token_ci95": [1.0, 2.0], "solutions": 12, "problems": 6}
+        readings[path] = {"reader": {"name": "junior"}, "condition": "solo:senior", "step": step, "legibility": found}
+    monkeypatch.setattr(reading_files, "kept", lambda place: readings[place.figures])
+    papers(PapersConfig("second", [str(run)], tmp_path / "figures"))
+    assert "legibility (nats a token, junior) 1.500 [1.000, 2.000] (over 6 problems)" in capsys.readouterr().out
+    papers(PapersConfig("first", [str(run)], tmp_path / "figures"))
+    assert "at or below 2% from update unknown (not evaluated) on" in capsys.readouterr().out
 
 
 def test_labels_are_the_shortest_that_tell_apart() -> None:

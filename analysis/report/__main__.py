@@ -42,7 +42,7 @@ class ReportConfig:
     force: bool = False
     """Write over a report that is there."""
     json: bool = False
-    """Print all estimates as JSON."""
+    """Print all figures and comparisons as JSON."""
 
 
 def main(config: ReportConfig) -> None:
@@ -52,12 +52,13 @@ def main(config: ReportConfig) -> None:
     from analysis.detectors.language import Identifier
     from analysis.report.build import report
     from analysis.report.files import check_place, write
-    from analysis.report.sections import find, frame_of
+    from analysis.report.findings import compared_frame, find, frame_of, plain
 
     if not config.runs:
         fail("name at least one run, as in python -m analysis.report runs/a --out report.html")
     check_least(config, 0, "jobs", "seed", "margin")
     check_place(config.out, force=config.force)
+    config.detector = list(dict.fromkeys(config.detector))
     for address in config.detector:
         try:
             load_detector(address)
@@ -81,7 +82,7 @@ def main(config: ReportConfig) -> None:
     )
     write(document, config.out)
     if config.json:
-        say(json.dumps(frame_of(findings).to_dict("records"), indent=1, default=str))
+        say(json.dumps({"figures": plain(frame_of(findings)), "compared": plain(compared_frame(findings))}, indent=1))
         return
     for sentence in document.answer:
         say(visible(sentence))

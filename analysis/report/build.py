@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 from analysis.arms import Arm
@@ -13,9 +12,9 @@ from analysis.report.continued import continued
 from analysis.report.document import Document, Section
 from analysis.report.doubts import doubts
 from analysis.report.examples import examples
+from analysis.report.findings import Findings
 from analysis.report.languages import languages
 from analysis.report.models import legibility
-from analysis.report.sections import Findings
 from analysis.report.switches import switches
 from analysis.report.words import basis, p_value, said, signed, who
 from arena.jobs import versions
@@ -51,7 +50,7 @@ def report(
     ]
     title = f"{', '.join(arm.label for arm in arms)}: {reference.config.get('task', '')}"
     version = versions()["tandem-arena"]
-    footer = f"Made by tandem-arena {version} on {datetime.now(UTC):%Y-%m-%d %H:%M} UTC; seed of draws {seed}."
+    footer = f"Made by tandem-arena {version}; seed of draws {seed}."  # and no date: the same again, byte for byte
     return Document(title, list(answer(findings)), [section for section in found if section], footer)
 
 
@@ -79,23 +78,25 @@ def answer(findings: Findings) -> Iterator[str]:
         mine = [one for one in findings.figures.values() if (one.arm, one.measure) == (arm.label, "accuracy")]
         for only in mine[:1]:
             yield f"{arm.label}: {who(only.condition)} is right in {said(only.estimate)} ({basis(only.estimate)})."
-    family = findings.family
-    adjusted = dict(zip(map(id, family.tests), family.adjusted, strict=True)) if family else {}
     for other in findings.arms:
+        against = [one for one in findings.compared if one.comparison.b is other]
         parts = []
-        for one in findings.compared:
-            if one.comparison.b is not other or one.difference is None:
-                continue
-            p = f", {p_value(adjusted[id(one.test)])}" if one.test else ""
-            parts.append(f"{one.measure} of {who(one.comparison.condition)} {signed(one.difference)}{p}")
+        for one in against:
+            if one.difference:
+                p = findings.adjusted(one)
+                tested = "" if p is None else f", {p_value(p)} (Holm)"
+                parts.append(f"{one.measure} of {who(one.comparison.condition)} {signed(one.difference)}{tested}")
         if parts:
             yield f"Against {other.label}: {'; '.join(parts)}."
+        elif other is not arm:
+            why = "; ".join(dict.fromkeys(one.why_not for one in against)) or "they have no condition in common"
+            yield f"Not compared with {other.label}: {why}."
 
 
 def _commands(arms: Sequence[Arm], given: Sequence[str]) -> Iterator[str]:
     for arm in arms:
         for run in arm.runs:
             module = "training.run" if run.trained else "arena.run"
-            again = str(Path("again") / f"{arm.label}-{run.seed}")
+            again = str(Path("again") / f"{arm.label.replace('/', '-').strip('.-')}-{run.seed}")
             yield shlex.join(["python", "-m", module, "--config", str(run.path / "config.toml"), "--out", again])
     yield shlex.join(["python", "-m", "analysis.report", *given])

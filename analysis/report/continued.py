@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,12 @@ SOLUTIONS = 1
 
 
 def continued(folders: Sequence[Path]) -> Iterator[Section]:
-    """A section for all curves, and one for each profile. Raises UserError for files that are not theirs."""
-    curves = [folder for folder in folders if (folder / "curve.json").is_file()]
+    """A section for all curves, and one for each profile and cross-play. Raises UserError for files that are not
+    theirs.
+    """
+    folders = list(dict.fromkeys(folder.resolve() for folder in folders))
+    names = dict(zip(folders, _names(folders), strict=True))
+    curves = [_found(folder, "curve", names, _curve) for folder in folders if (folder / "curve.json").is_file()]
     if curves:
         yield Section(
             "Handoff curve",
@@ -26,18 +32,37 @@ def continued(folders: Sequence[Path]) -> Iterator[Section]:
                 "Accuracy against the fraction of its solution that the first agent wrote, before the other went on. "
                 "Points of one curve share random numbers, so neighbours are not independent (docs/PROFILES.md).",
             ),
-            grids=tuple(_curve(folder) for folder in curves),
-            pictures=tuple(_picture(folder, "curve", f"Handoff curve, {folder.name}") for folder in curves),
+            grids=tuple(chain.from_iterable(one.grids for one in curves)),
+            pictures=tuple(chain.from_iterable(one.pictures for one in curves)),
         )
     for folder in folders:
-        if (folder / "profile.json").is_file():
-            yield _profile(folder)
-        if (folder / "crossplay.json").is_file():
-            yield _crossplay(folder)
+        for name, section_of in (("profile", _profile), ("crossplay", _crossplay)):
+            if (folder / f"{name}.json").is_file():
+                yield _found(folder, name, names, section_of)
 
 
-def _curve(folder: Path) -> Grid:
-    found = _read(folder, "curve")
+def _names(folders: Sequence[Path]) -> list[str]:
+    """Of the files of each folder's tables and pictures: as the folder is called, numbered where that is not enough."""
+    out: list[str] = []
+    for folder in folders:
+        stem = re.sub(r"[^\w.-]", "_", folder.name)
+        numbered = (stem if number == 1 else f"{stem}-{number}" for number in count(1))
+        out.append(next(name for name in numbered if name not in out))
+    return out
+
+
+def _found(
+    folder: Path, name: str, names: Mapping[Path, str], section_of: Callable[[Path, str, dict[str, Any]], Section]
+) -> Section:
+    """The section of what NAME.json of a folder says. Raises UserError where that cannot be read."""
+    try:
+        return section_of(folder, names[folder], json.loads((folder / f"{name}.json").read_bytes()))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        why = f"it has no {error}" if isinstance(error, KeyError) else error
+        fail(f"{folder / name}.json: cannot be read: {why}; make it again with python -m analysis.{name} --resume")
+
+
+def _curve(folder: Path, name: str, found: dict[str, Any]) -> Section:
     rows = tuple(
         (
             f"{point['fraction']:g}",
@@ -50,18 +75,20 @@ def _curve(folder: Path) -> Grid:
     )
     title = f"{found['label'] or folder.name}: {found['author']} began, {found['writer']} went on"
     head = (f"fraction ({found['unit']}s)", "accuracy", "95% interval", "episodes", "problems")
-    return Grid(f"curve-{folder.name}-table", title, head, rows)
+    picture = _picture(folder, "curve", name, f"Handoff curve, {folder.name}")
+    return Section("", grids=(Grid(f"curve-{name}-table", title, head, rows),), pictures=(picture,))
 
 
-def _profile(folder: Path) -> Section:
-    found = _read(folder, "profile")
+def _profile(folder: Path, name: str, found: dict[str, Any]) -> Section:
     figures = found["figures"]
     rows = tuple(
         (
             kind["kind"],
             f"{kind['steps']:,}",
             f"{kind['change_per_solution']:+.3f}",
-            "[{:.3f}, {:.3f}]".format(*kind["change_per_solution_ci95"]) if kind["change_per_solution_ci95"] else "-",
+            "-"
+            if None in kind["change_per_solution_ci95"]
+            else "[{:.3f}, {:.3f}]".format(*kind["change_per_solution_ci95"]),
             f"{kind['breaks']:,}",
         )
         for kind in figures["kinds"]
@@ -75,50 +102,39 @@ def _profile(folder: Path) -> Section:
         f"{figures['break_level']:g} after Holm over all places of the solution."
     )
     solutions = sorted((folder / "solutions").glob("*.svg"))[:SOLUTIONS]
-    shown = [_picture(folder, "profile", f"Value profile, {found['label'] or folder.name}")]
-    shown += [_drawn(path, f"V over the words of one solution ({path.stem})", folder.name) for path in solutions]
+    shown = [_picture(folder, "profile", name, f"Value profile, {found['label'] or folder.name}")]
+    shown += [_drawn(path, f"V over the words of one solution ({path.stem})", name) for path in solutions]
     return Section(
         f"Value profile: {found['label'] or folder.name}",
         (said,),
-        grids=(Grid(f"profile-{folder.name}-table", "By kind of text", head, rows),),
+        grids=(Grid(f"profile-{name}-table", "By kind of text", head, rows),),
         pictures=tuple(shown),
     )
 
 
-def _crossplay(folder: Path) -> Section:
-    found = _read(folder, "crossplay")
+def _crossplay(folder: Path, name: str, found: dict[str, Any]) -> Section:
     p_values = (found["family"] or {}).get("adjusted", [])
     rows = tuple(
         (question, f"{one['value']:+.3f}", f"[{one['low']:.3f}, {one['high']:.3f}]", p_value(p))
         for (question, one), p in zip(found["compared"].items(), p_values, strict=True)
     )
     head = ("question", "difference", "95% interval", "p (Holm)")
-    note = "Paired by problem; sign flips by problem. Dashed in the picture: partners that met in training."
+    note = " ".join(("Paired by problem; sign flips by problem.", *found.get("remarks", ())))
     return Section(
         f"Cross-play: {folder.name}",
-        grids=(Grid(f"crossplay-{folder.name}-table", "", head, rows, note),),
-        pictures=(_picture(folder, "crossplay", "Who can go on from whom"),),
+        ("Dashed in the picture: partners that met in training.",),
+        grids=(Grid(f"crossplay-{name}-table", "", head, rows, note),) if rows else (),
+        pictures=(_picture(folder, "crossplay", name, "Who can go on from whom"),),
     )
 
 
-def _read(folder: Path, name: str) -> dict[str, Any]:
-    try:
-        found: dict[str, Any] = json.loads((folder / f"{name}.json").read_bytes())
-        return found
-    except (OSError, ValueError) as error:
-        fail(f"{folder / name}.json: cannot be read: {error}; make it again with python -m analysis.{name} --resume")
-
-
-def _picture(folder: Path, name: str, title: str) -> Picture:
+def _picture(folder: Path, kind: str, name: str, title: str) -> Picture:
     """The picture that the command drew, with its own numbers."""
     import pandas as pd
 
-    try:
-        data = pd.read_csv(folder / f"{name}.csv")
-        svg, png = ((folder / f"{name}.{kind}").read_bytes() for kind in ("svg", "png"))
-    except (OSError, ValueError) as error:
-        fail(f"{folder / name}: cannot be read: {error}; make it again with python -m analysis.{name} --resume")
-    return Picture(f"{name}-{folder.name}", title, f"{title}.", svg, png, data)
+    data = pd.read_csv(folder / f"{kind}.csv")
+    svg, png = ((folder / f"{kind}.{ending}").read_bytes() for ending in ("svg", "png"))
+    return Picture(f"{kind}-{name}", title, f"{title}.", svg, png, data)
 
 
 def _drawn(path: Path, title: str, of: str) -> Picture:

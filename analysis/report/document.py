@@ -60,7 +60,7 @@ class Document:
     """The answer first: a sentence or two with their intervals."""
     sections: list[Section] = field(default_factory=list)
     made: str = ""
-    """When, and by which version."""
+    """By which version, and from which draws."""
 
     @property
     def pictures(self) -> list[Picture]:

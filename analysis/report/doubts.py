@@ -5,14 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import isnan
 
-from analysis.report.sections import Findings
-from analysis.report.words import counted, number, who
+from analysis.estimates import of_condition
+from analysis.report.findings import Findings
+from analysis.report.words import counted, number, p_value, who
 from analysis.statistics import detectable
 
 FEW = 100
 """Fewer problems than this are said."""
 MANY = 0.05
 """A larger share of unreadable or cut off episodes is said."""
+SHOWN = 3
+"""Figures that a note of the statistics is said to be about."""
+LEVEL = 0.05
+"""A larger p-value after Holm is no evidence of a difference."""
 BUILT_IN = ("senior", "junior", "junior-jargon", "junior-other")
 
 
@@ -56,6 +61,11 @@ def _of_comparisons(findings: Findings) -> Iterator[str]:
             yield (
                 f"{where}: no difference was found, which does not make them equal: {low} to {high} is possible{least}."
             )
+        elif (p := findings.adjusted(one)) is not None and p > LEVEL:
+            yield (
+                f"{where}: the interval leaves out 0, but among as many questions as are asked here that is no "
+                f"evidence of a difference ({p_value(p)} after Holm)."
+            )
     flagged = dict.fromkeys(
         f"{one.comparison.a.label} and {one.comparison.b.label}: {objection.why}."
         for one in findings.compared
@@ -79,6 +89,41 @@ def _of_episodes(findings: Findings) -> Iterator[str]:
             yield f"{arm}, {who(condition)}: {number(value)} of the episodes failed by an error of an author."
         if measure == "accuracy" and found.estimate.unit == "problem" and found.estimate.clusters < FEW:
             yield f"{arm}, {who(condition)}: only {counted(found.estimate.clusters, 'problem')}."
+    yield from _without_figure(findings)
+    yield from _notes(findings)
+
+
+def _without_figure(findings: Findings) -> Iterator[str]:
+    for arm in findings.arms:
+        lacking = {
+            condition: [str(run.seed) for run in arm.runs if not len(of_condition(run, condition))]
+            for condition in arm.conditions
+        }
+        for condition, seeds in lacking.items():
+            if seeds:
+                yield f"{arm.label}, {who(condition)}: no figure, because seed {', '.join(seeds)} has no episode of it."
+        both = ("team", f"solo:{arm.senior}")
+        if all(lacking.get(one) == [] for one in both) and not findings.of(arm, "team", "retention"):
+            yield f"{arm.label}: no retention, because {arm.senior} alone is never right in some run."
+
+
+def _notes(findings: Findings) -> Iterator[str]:
+    """What the statistics themselves say against an interval, with all the figures that it is said of."""
+    places: dict[str, list[str]] = {}
+    for (arm, condition, measure), found in findings.figures.items():
+        if measure in ("accuracy", "retention"):
+            for note in found.estimate.notes:
+                places.setdefault(note, []).append(f"{measure} of {arm}, {who(condition)}")
+    for one in findings.compared:
+        for note in dict.fromkeys(
+            (*(one.difference.notes if one.difference else ()), *(one.test.notes if one.test else ()))
+        ):
+            where = f"{one.measure} of {who(one.comparison.condition)} against {one.comparison.b.label}"
+            places.setdefault(note, []).append(where)
+    for note, found_in in places.items():
+        first = list(dict.fromkeys(found_in))
+        more = f"; and {len(first) - SHOWN} more" if len(first) > SHOWN else ""
+        yield f"Of {'; '.join(first[:SHOWN])}{more}: {note}."
 
 
 def _of_data(findings: Findings) -> Iterator[str]:

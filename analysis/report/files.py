@@ -12,15 +12,26 @@ from analysis.report.markdown import markdown
 from arena.command import check_file, fail
 from arena.lines import replace_file
 
+KINDS = (".csv", ".svg", ".png")
+"""What is in a report's folder, and nothing else."""
+
 
 def check_place(out: Path, *, force: bool) -> None:
     """Raises UserError, before anything is computed, for a place that cannot be written to."""
+    folder = out.with_suffix("")
     if out.suffix != ".html":
         fail(f"--out {out}: name an HTML file, as report.html")
-    if out.with_suffix("").exists() and not out.with_suffix("").is_dir():
+    if folder.exists() and not folder.is_dir():
         fail(f"--out {out}: there is something else of that name; choose another")
+    there = list(folder.iterdir()) if folder.is_dir() else []
+    if strange := next((one for one in sorted(there) if one.suffix not in KINDS or not one.is_file()), None):
+        fail(
+            f"--out {out}: its tables would go into {folder}, which holds other things ({strange.name}); choose another"
+        )
     for path in (out, out.with_suffix(".md")):
         check_file("--out", path, force=force)
+    if there and not force:
+        fail(f"--out {out}: {folder} is there already; give --force to write over it, or choose another name")
 
 
 def write(document: Document, out: Path) -> None:

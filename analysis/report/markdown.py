@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from urllib.parse import quote
 
 from analysis.report.document import Document, Example, Grid
 from arena.terminal import visible
+
+LINE = "\u240a"
+"""A line break that breaks no line."""
 
 
 def markdown(document: Document, pictures: str) -> str:
@@ -29,12 +33,12 @@ def _lines(document: Document, pictures: str) -> Iterator[str]:
         for grid in section.grids:
             yield from table(grid)
         for one in section.pictures:
-            yield f"![{plain(one.title)}]({pictures}/{one.name}.svg)\n"
-            yield f"{plain(one.caption)} Numbers: `{pictures}/{one.name}.csv`.\n"
+            yield f"![{plain(one.title)}]({quote(f'{pictures}/{one.name}.svg')})\n"
+            yield f"{plain(one.caption)} Numbers: {plain(f'{pictures}/{one.name}.csv')}.\n"
         for example in section.examples:
             yield from _example(example)
         if section.code:
-            yield "".join(f"    {visible(line)}\n" for line in section.code)
+            yield "".join(f"    {visible(line).replace(chr(10), LINE)}\n" for line in section.code)
     yield plain(document.made)
 
 

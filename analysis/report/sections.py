@@ -2,73 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
 
 from analysis.arms import Arm
-from analysis.estimates import Compared, Measured, compared, measured, passed, retained
-from analysis.measures import MEASURES, Measure, jargon_by
+from analysis.estimates import Measured, compared, measured
+from analysis.measures import MEASURES
 from analysis.pictures import Curve, Dot, Picture, curves, dots
 from analysis.report.document import Grid, Section
+from analysis.report.findings import Findings, compared_frame, frame_of
 from analysis.report.words import basis, counted, interval, number, p_value, said, signed, who
-from analysis.statistics import Equivalence, Family, holm
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-PRIMARY = (("team", "accuracy"), ("solo", "accuracy"), ("solo", "jargon"))
-"""What arms are compared in: one family of tests."""
-
-
-@dataclass(frozen=True)
-class Findings:
-    """Everything that is estimated, once, for all sections."""
-
-    arms: list[Arm]
-    reference: Arm
-    figures: dict[tuple[str, str, str], Measured]
-    """(arm, condition, measure)."""
-    compared: list[Compared]
-    family: Family | None
-    measures: Mapping[str, Measure]
-    """By name, those of detectors too."""
-    margin: float = 0.0
-    """Within which arms count as equal; 0 does not ask."""
-
-    def of(self, arm: Arm, condition: str, measure: str) -> Measured | None:
-        return self.figures.get((arm.label, condition, measure))
-
-
-def find(
-    arms: list[Arm], reference: Arm, *, seed: int = 0, detectors: Sequence[str] = (), margin: float = 0.0
-) -> Findings:
-    """Estimates all there is to report. ``seed`` is of the draws of permutation tests; ``detectors`` are those that the
-    arms were read with; ``margin`` asks whether arms are equal within it.
-    """
-    measures = MEASURES | {one.name: one for one in map(jargon_by, detectors)}
-    figures: dict[tuple[str, str, str], Measured] = {}
-    for arm in arms:
-        for condition in arm.conditions:
-            for measure in measures.values():
-                if found := measured(arm, condition, measure):
-                    figures[arm.label, condition, measure.name] = found
-            for found in passed(arm, condition):
-                figures[arm.label, condition, found.measure] = found
-        if found := retained(arm):
-            figures[arm.label, "team", "retention"] = found
-    pairs: list[Compared] = []
-    wanted = [*PRIMARY, *(("solo", f"jargon {address}") for address in detectors)]
-    for arm in arms:
-        if arm is reference:
-            continue
-        for kind, name in wanted:
-            condition = "team" if kind == "team" else f"solo:{reference.senior}"
-            if condition in reference.conditions and condition in arm.conditions:
-                pairs.append(compared(reference, arm, condition, measures[name], seed=seed, margin=margin))
-    tests = [one.test for one in pairs if one.test]
-    family = holm(tests, f"{reference.label} against every other arm") if tests else None
-    return Findings(arms, reference, figures, pairs, family, measures, margin)
+from analysis.statistics import Equivalence
 
 
 def compared_runs(arms: Sequence[Arm]) -> Section:
@@ -140,9 +83,6 @@ def differences(findings: Findings) -> Section | None:
     """The reference against every other arm."""
     if not findings.compared:
         return None
-    adjusted = (
-        dict(zip(map(id, findings.family.tests), findings.family.adjusted, strict=True)) if findings.family else {}
-    )
     rows, shown = [], []
     for one in findings.compared:
         arm, condition = one.comparison.b.label, who(one.comparison.condition)
@@ -150,7 +90,8 @@ def differences(findings: Findings) -> Section | None:
             unknown = ("-",) * (2 + bool(findings.margin))
             rows.append((arm, condition, one.measure, "refused", *unknown, one.why_not))
             continue
-        p = f"{p_value(adjusted[id(one.test)])} ({p_value(one.test.p_value)} alone)" if one.test else "-"
+        adjusted = findings.adjusted(one)
+        p = "-" if adjusted is None or not one.test else f"{p_value(adjusted)} ({p_value(one.test.p_value)} alone)"
         flags = "; ".join(o.why for o in one.comparison.objections) or one.why_not or "-"
         equal = (_equal(one.equivalence),) if findings.margin else ()
         rows.append((arm, condition, one.measure, signed(one.difference), basis(one.difference), p, *equal, flags))
@@ -178,9 +119,8 @@ def differences(findings: Findings) -> Section | None:
     if shown:
         caption = f"{label} minus each other arm, paired, with 95% intervals; strokes are single seeds."
         plots = (dots("differences", f"{label} against the others", caption, shown, label="difference", at=0.0),)
-    return Section(
-        f"{label} against the others", grids=(Grid("differences-table", "", head, tuple(rows), note),), pictures=plots
-    )
+    grid = Grid("differences-table", "", head, tuple(rows), note, compared_frame(findings))
+    return Section(f"{label} against the others", grids=(grid,), pictures=plots)
 
 
 def _equal(found: Equivalence | None) -> str:
@@ -211,13 +151,8 @@ def training(arms: Sequence[Arm]) -> Section | None:
 
 
 def _curves(arm: Arm, condition: str, measure: str) -> list[Curve]:
-    out = []
-    for run in arm.runs:
-        lines = run.metrics
-        mine = lines[(lines["split"] == "held-out") & (lines["condition"] == condition) & (lines["measure"] == measure)]
-        if len(mine):
-            out.append((mine["step"].tolist(), mine["value"].tolist()))
-    return out
+    found = [run.held_out(condition, measure) for run in arm.runs]
+    return [(mine["step"].tolist(), mine["value"].tolist()) for mine in found if len(mine)]
 
 
 def _before_after(arms: Sequence[Arm]) -> list[Grid]:
@@ -304,24 +239,6 @@ def by_difficulty(findings: Findings) -> Section | None:
     )
     note = "Accuracy with its 95% interval over problems, all seeds together."
     return Section("By difficulty", grids=(Grid("difficulty-table", "", head, filled, note),), pictures=plots)
-
-
-def frame_of(findings: Findings) -> pd.DataFrame:
-    """All estimates in numbers, a row each; the figures of single seeds beside them."""
-    import pandas as pd
-
-    rows: list[dict[str, Any]] = []
-    for one in findings.figures.values():
-        for seed, found in ((None, one.estimate), *(one.each if len(one.each) > 1 else ())):
-            rows.append(
-                {
-                    "arm": one.arm, "condition": one.condition, "measure": one.measure, "seed": seed,
-                    "value": found.value, "low": found.low, "high": found.high, "n": found.n,
-                    "clusters": found.clusters, "unit": found.unit, "method": found.method,
-                    "assumption": found.assumption, "notes": "; ".join(found.notes),
-                }
-            )  # fmt: skip
-    return pd.DataFrame(rows)
 
 
 def _seeds(one: Measured) -> str:

@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 
 from agents.chance import Picks, stable_key
 from agents.contract import Span
+from agents.units import RULES
 from arena.policy import Policy, Solo
 from arena.tasks import Problem
 from human.study.config import PARTNER, PERSON, Condition, Probe, Question, Study
@@ -137,6 +138,8 @@ def practice_trials(study: Study) -> list[Trial]:
             "practice",
             str(Policy("word", Solo(PERSON))),
             (Span(PARTNER, one.prefix),) if one.prefix else (),
+            parent_id=f"practice/{number}:written" if one.prefix else None,
+            prefix_units=len(RULES["word"].openings(one.prefix)) if one.prefix else None,
             practice=True,
             feedback=one.feedback,
         )

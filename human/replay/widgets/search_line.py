@@ -14,5 +14,7 @@ class SearchLine(Input):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "app.leave_search", show=False)]
 
     def __init__(self) -> None:
-        super().__init__(placeholder="text of a solution or question, or an id; enter searches", id="search")
+        super().__init__(
+            placeholder="text of a solution or question, or an id; enter searches", id="search", compact=True
+        )
         self.display = False

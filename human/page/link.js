@@ -1,0 +1,235 @@
+// The connection: what is said once arrives once, in order, whatever the network does.
+
+import { forget, holdToken, keep, kept, markOf } from "./keep.js";
+import { wellFormed } from "./plain.js";
+
+const WAITS = [0.5, 1, 2, 4, 8, 15, 30];
+/** Seconds without an answer after which a connection counts as lost. */
+const PATIENCE = 15;
+/** Characters of a message that is surely within messages.MESSAGE bytes. */
+const MOST = 60_000;
+
+/**
+ * @typedef {Record<string, any> & { type: string }} Message
+ * @typedef {{ n: number, message: Message }} Entry  `n` is 0 until it is on its way
+ * @typedef {"joining" | "on" | "lost" | "stopped"} Standing
+ */
+
+export class Link {
+  /**
+   * @param {object} how
+   * @param {string} how.url
+   * @param {(message: Message) => void} how.hear  every message but acknowledgements
+   * @param {(standing: Standing, seconds: number) => void} how.stands  and the seconds until the next try
+   * @param {(message: Message, why: Message | null) => void} how.settled  done, or refused and why
+   */
+  constructor({ url, hear, stands, settled }) {
+    this.url = url;
+    this.hear = hear;
+    this.stands = stands;
+    this.settled = settled;
+    /** @type {Entry[]} */
+    this.outbox = kept("outbox") ?? [];
+    /** @type {WebSocket | null} */
+    this.socket = null;
+    /** @type {Standing} */
+    this.standing = "joining";
+    this.last = 0;
+    this.next = 1;
+    this.tries = 0;
+    this.token = "";
+    /** The link's token, while the key that was given for it is tried. */
+    this.spare = "";
+    /** @type {number | undefined} */
+    this.timer = undefined;
+    /** @type {number | undefined} */
+    this.patience = undefined;
+    window.addEventListener("online", () => this.standing === "lost" && this.open());
+    window.addEventListener("offline", () => this.#lost());
+  }
+
+  /** Joins with the link's token, or with the key that this browser has. @param {string} token */
+  start(token) {
+    const known = token && kept("key") && markOf(token) === kept("mark");
+    this.token = known ? "" : token;
+    this.spare = known ? token : "";
+    holdToken(this.token);
+    this.open();
+  }
+
+  open() {
+    window.clearTimeout(this.timer);
+    this.#drop();
+    this.#stand("joining");
+    const socket = new WebSocket(this.url);
+    this.socket = socket;
+    this.#wait();
+    socket.onopen = () => {
+      const join = { type: "join", token: this.token, key: this.token ? "" : (kept("key") ?? ""), client: "page" };
+      socket.send(JSON.stringify(join));
+    };
+    socket.onmessage = (event) => this.socket === socket && this.#heard(event.data);
+    socket.onclose = () => this.socket === socket && this.#lost();
+  }
+
+  /** Something that is to be done once. @param {Message} message @returns {boolean} false where it is too long */
+  post(message) {
+    if (JSON.stringify(message).length > MOST) return false;
+    this.outbox.push({ n: 0, message });
+    this.#save();
+    this.#pump();
+    return true;
+  }
+
+  /** Something that nobody misses if it gets lost. @param {Message} message */
+  tell(message) {
+    if (this.standing === "on") this.#send(message);
+  }
+
+  /** Is something for this turn on its way? @param {number} turn */
+  pending(turn) {
+    return this.outbox.some(({ message }) => message.turn === turn);
+  }
+
+  /** Takes back the texts that are not acknowledged. @returns {string[]} */
+  takeBack() {
+    const texts = this.outbox.map(({ message }) => message.text).filter((text) => text);
+    this.outbox = [];
+    this.#save();
+    return texts;
+  }
+
+  /** @param {string} data */
+  #heard(data) {
+    /** @type {Message} */
+    let message;
+    try {
+      message = JSON.parse(data);
+    } catch {
+      return;
+    }
+    if (message.type === "ack") this.#acknowledged(message.n);
+    else if (message.type === "refused" && message.n !== null && message.n !== undefined) this.#refused(message);
+    else {
+      const joining = this.standing === "joining";
+      const turnedAway = message.type === "bye" || (message.type === "refused" && joining);
+      if (message.type === "welcome") this.#welcomed(message);
+      else if (turnedAway && joining && this.spare) {
+        this.token = this.spare;
+        this.spare = "";
+        this.open();
+        return;
+      } else if (turnedAway) this.stop();
+      this.hear(message);
+    }
+  }
+
+  /** @param {Message} message */
+  #welcomed(message) {
+    if (message.key) {
+      if (message.key !== kept("key")) {
+        forget();
+        this.outbox = [];
+      }
+      keep("key", message.key);
+      if (this.token) keep("mark", markOf(this.token));
+    }
+    this.token = this.spare = "";
+    holdToken("");
+    this.tries = 0;
+    window.clearTimeout(this.patience);
+    this.last = message.last;
+    this.next = message.last + 1;
+    this.#stand("on");
+    if (this.outbox[0]?.n && this.outbox[0].n <= message.last) this.#done();
+    if (this.outbox[0]) this.outbox[0].n = 0;
+    queueMicrotask(() => this.#pump());
+  }
+
+  /** @param {number} n */
+  #acknowledged(n) {
+    this.last = Math.max(this.last, n);
+    this.next = this.last + 1;
+    if (this.outbox[0]?.n && this.outbox[0].n <= n) this.#done();
+    this.#pump();
+  }
+
+  /** @param {Message} why */
+  #refused(why) {
+    const head = this.outbox[0];
+    if (!head || head.n !== why.n) return;
+    window.clearTimeout(this.patience);
+    head.n = 0;
+    if (why.name === "out_of_order" && this.next !== this.last + 1) this.next = this.last + 1;
+    else if (why.name === "too_fast") {
+      window.setTimeout(() => this.#pump(), 1000);
+      return;
+    } else {
+      this.next = why.n + 1; // whether a refused number is used up, the next answer tells
+      this.outbox.shift();
+      this.#save();
+      this.settled(head.message, why);
+    }
+    this.#pump();
+  }
+
+  #done() {
+    const head = this.outbox.shift();
+    window.clearTimeout(this.patience);
+    this.#save();
+    if (head) this.settled(head.message, null);
+  }
+
+  /** One at a time, so that a refusal leaves no gap behind it. */
+  #pump() {
+    const head = this.outbox[0];
+    if (this.standing !== "on" || !head || head.n) return;
+    head.n = this.next;
+    this.#save();
+    this.#send({ ...head.message, n: head.n });
+    this.#wait();
+  }
+
+  /** @param {Message} message */
+  #send(message) {
+    this.socket?.send(JSON.stringify(message, (_, value) => (typeof value === "string" ? wellFormed(value) : value)));
+  }
+
+  #wait() {
+    window.clearTimeout(this.patience);
+    this.patience = window.setTimeout(() => this.#lost(), PATIENCE * 1000);
+  }
+
+  #lost() {
+    if (this.standing === "stopped" || this.standing === "lost") return;
+    this.#drop();
+    const seconds = WAITS[Math.min(this.tries, WAITS.length - 1)] * (0.8 + 0.4 * Math.random());
+    this.tries += 1;
+    this.timer = window.setTimeout(() => this.open(), seconds * 1000);
+    this.#stand("lost", seconds);
+  }
+
+  /** No further tries, until `open`. */
+  stop() {
+    this.#drop();
+    this.#stand("stopped");
+  }
+
+  #drop() {
+    window.clearTimeout(this.timer);
+    window.clearTimeout(this.patience);
+    const socket = this.socket;
+    this.socket = null;
+    socket?.close();
+  }
+
+  /** @param {Standing} standing */
+  #stand(standing, seconds = 0) {
+    this.standing = standing;
+    this.stands(standing, seconds);
+  }
+
+  #save() {
+    keep("outbox", this.outbox.length ? this.outbox : null);
+  }
+}

@@ -1,0 +1,95 @@
+"""A study opened for its participants: checked, its record opened, its partners loaded."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from arena.command import fail
+from human.record import Record, RecordError
+from human.session.hall import Hall
+from human.study import Stimuli, Study, read_stimuli, read_study
+
+if TYPE_CHECKING:
+    from agents.contract import Agent
+
+
+def record_path(study: Study) -> Path:
+    """Where a study's record is."""
+    return study.path.with_suffix(".sqlite")
+
+
+def opened(path: Path, *, draft: bool) -> tuple[Study, Stimuli, str]:
+    """A locked study (or a draft, if that is asked for), and the seal that its record must carry. Raises UserError."""
+    from human.study.lock import locked
+
+    if draft:
+        study = read_study(path)
+        return study, read_stimuli(study), "draft"
+    study, stimuli, lock = locked(path)
+    return study, stimuli, f"{lock.toml} {lock.stimuli} {lock.rules_hash}"
+
+
+@contextmanager
+def record_of(study: Study, seal: str) -> Iterator[Record]:
+    """The study's record; one of another seal is refused. Raises UserError."""
+    path = record_path(study)
+    try:
+        record = Record(path)
+    except RecordError as error:
+        fail(str(error))
+    with record:
+        known = record.meta("seal")
+        if known is None:
+            record.set_meta("seal", seal)
+        elif known != seal:
+            was = "a draft" if known == "draft" else "another lock"
+            fail(f"{path}: was begun under {was} of this study; move it away, or serve what it was begun under")
+        yield record
+
+
+@contextmanager
+def hall_of(study: Study, stimuli: Stimuli, record: Record, *, draft: bool, slots: int = 64) -> Iterator[Hall]:
+    """The study's hall, with the partners that its live conditions need. Raises UserError."""
+    with ExitStack() as stack:
+        partners = _partners(study, slots, stack)
+        hall = Hall(study, stimuli, record, partners, draft)
+        stack.callback(hall.close)
+        yield hall
+
+
+def _partners(study: Study, slots: int, stack: ExitStack) -> Mapping[str, Agent]:
+    """By name. Seats of one model share its forwards, however many people there are."""
+    from agents.contract import AgentError
+    from agents.registry import make_agent, resolve
+
+    out: dict[str, Agent] = {}
+    for name in sorted({one.partner for one in study.seen if one.partner}):
+        try:
+            agent = make_agent(resolve(name, study.agents))
+        except AgentError as error:
+            fail(f"{study.path}: [[conditions]] partner {name}: {error}")
+        if hasattr(agent, "vocabulary"):
+            from agents.language_model import LanguageModel
+            from arena.run import settle_threads
+            from arena.torch_engine.scheduler import SharedModel
+
+            assert isinstance(agent, LanguageModel)
+            settle_threads({name: agent})
+            thread = stack.enter_context(ThreadPoolExecutor(1, thread_name_prefix=f"forward {name}"))
+            out[name] = SharedModel(agent, slots, thread)
+        else:
+            out[name] = agent
+    return out
+
+
+def private_file(path: Path, text: str) -> None:
+    """Writes a file that only its owner can read; one that is there is replaced."""
+    new = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(new, path)

@@ -1,0 +1,39 @@
+"""What is answered to a request before it is a websocket: the page's files, or why not."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from human.server.limits import Limits
+
+if TYPE_CHECKING:
+    from websockets.asyncio.server import ServerConnection
+    from websockets.http11 import Request, Response
+
+SOCKET = "/socket"
+
+
+class Door:
+    """Lets websockets in up to a number, and answers everything else."""
+
+    def __init__(self, limits: Limits):
+        self._limits = limits
+        self.inside = 0
+        self.origins: set[str] = set()
+        """Of pages that may open a websocket. Apps send none; a page of another site always sends its own."""
+
+    def __call__(self, connection: ServerConnection, request: Request) -> Response | None:
+        from human.page.files import response_for
+
+        path = urlsplit(request.path).path
+        if path != SOCKET:
+            return response_for(path)
+        if any(origin not in self.origins for origin in request.headers.get_all("Origin")):
+            return connection.respond(HTTPStatus.FORBIDDEN, "this page is not the study's\n")
+        if self.inside >= self._limits.connections:
+            return connection.respond(
+                HTTPStatus.SERVICE_UNAVAILABLE, "too many people at once; try again in a minute\n"
+            )
+        return None

@@ -1,0 +1,202 @@
+"""Somebody who takes part in a study by messages, for tests: answers everything, writes, comes back after a break."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from human.messages import (
+    Ack,
+    Answer,
+    Ask,
+    Bye,
+    End,
+    FromPerson,
+    Page,
+    Pen,
+    Problem,
+    Question,
+    Refused,
+    Said,
+    ToPerson,
+    Welcome,
+    Whole,
+    Write,
+    from_person,
+    to_person,
+)
+from human.record import Record
+from human.record.people import Person, by_key, by_token, invite
+from human.session.flow import take_part
+from human.session.hall import Hall
+from human.session.session import Session
+from human.study import Stimuli, Study
+
+RIGHT = {"end": "With a line as #### 12", "tools": "My head", "attention-1": 6, "attention-2": "seven"}
+
+
+def answer_of(question: Question) -> Any:
+    """A right answer where there is one, else the first that is allowed."""
+    if question.id in RIGHT:
+        return RIGHT[question.id]
+    if question.kind == "choice":
+        return question.options[0]
+    return 3 if question.kind in ("scale", "number") else "nothing to say"
+
+
+class Visitor:
+    """A person's screen. What it is told is read from JSON, and what it says goes through JSON, as over a wire."""
+
+    def __init__(self, answer: Callable[[Question], Any] = answer_of):
+        self.answer = answer
+        self.heard: list[ToPerson] = []
+        self.turns: list[tuple[int, str]] = []
+        self.written: list[tuple[str, str]] = []
+        """(trial, text) of what was acknowledged."""
+        self.key = ""
+        self.n = 0
+        self.unacknowledged: dict[int, FromPerson] = {}
+        self.screen: ToPerson | None = None
+        self.now: ToPerson | None = None
+        """The page or turn that asks for something."""
+        self.trial = ""
+        self.texts: dict[str, list[str]] = {}
+        """By trial, what is still to be written."""
+        self.over = asyncio.Event()
+        self.deliver: Callable[[FromPerson], Any] = lambda message: None
+        self.keeps_quiet = False
+
+    def tell(self, message: ToPerson) -> None:
+        message = to_person(message.model_dump_json())
+        self.heard.append(message)
+        match message:
+            case Welcome():
+                self.key = message.key or self.key
+                self.n = max(self.n, message.last)
+                for n in [n for n in self.unacknowledged if n <= message.last]:
+                    self._acknowledged(n)
+                for waiting in list(self.unacknowledged.values()):
+                    self.deliver(waiting)
+            case Ack(n=number):
+                self._acknowledged(number)
+            case Said(author=author, text=text):
+                last = self.turns.pop() if self.turns and self.turns[-1][0] == author else (author, "")
+                self.turns.append((author, last[1] + text))
+            case Whole(turns=turns):
+                self.turns = list(turns)
+            case Problem():
+                self.screen, self.now, self.trial, self.turns = message, None, message.id, []
+            case Page() | Ask():
+                self.now = message
+                self._see(message)
+            case Refused(n=number) if number:
+                late = self.unacknowledged.pop(number, None)
+                self.n = min(self.n, number - 1)
+                if isinstance(late, Write):
+                    self.texts.setdefault(self.trial, []).insert(0, late.text)
+                if not self.unacknowledged:
+                    self._see(self.now)
+            case Bye():
+                self.over.set()
+
+    def _see(self, message: ToPerson | None) -> None:
+        """Does what a page or a turn asks for, unless that is said already."""
+        if isinstance(message, Page):
+            self.screen = message
+            if message.last:
+                self.over.set()
+            elif not self.keeps_quiet and not self._waits(screen=message.id):
+                answers = {one.id: self.answer(one) for one in message.questions}
+                self.say(Answer(n=1, screen=message.id, answers=answers))
+        elif isinstance(message, Ask) and not self.keeps_quiet and not self._waits(turn=message.turn):
+            self._write(message)
+
+    def _write(self, ask: Ask) -> None:
+        left = self.texts.setdefault(self.trial, ["So it", "is what", "it is"])
+        if left:
+            self.say(Write(n=1, turn=ask.turn, text=left.pop(0)))
+        else:
+            self.say(End(n=1, turn=ask.turn, text="#### 12"))
+
+    def _waits(self, **what: Any) -> bool:
+        """It was said already, and is not acknowledged yet."""
+        return any(
+            getattr(message, name, None) == value
+            for message in self.unacknowledged.values()
+            for name, value in what.items()
+        )
+
+    def _acknowledged(self, n: int) -> None:
+        message = self.unacknowledged.pop(n, None)
+        if isinstance(message, Write | End):
+            self.written.append((self.trial, message.text))
+
+    def say(self, message: Any) -> None:
+        """Says something, by the next number."""
+        self.n += 1
+        numbered = from_person(message.model_copy(update={"n": self.n}).model_dump_json())
+        self.unacknowledged[self.n] = numbered
+        self.deliver(numbered)
+
+    def take_the_pen(self) -> None:
+        self.say(Pen(n=1))
+
+
+class House:
+    """A study that is being run in this process, and can be killed."""
+
+    def __init__(self, study: Study, stimuli: Stimuli, path: Path, partners: Any = None):
+        self.study, self.stimuli, self.path, self.partners = study, stimuli, path, partners or {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.open()
+
+    def open(self) -> None:
+        self.record = Record(self.path)
+        self.hall = Hall(self.study, self.stimuli, self.record, self.partners)
+        self.sessions: dict[str, Session] = {}
+
+    async def visit(self, visitor: Visitor, token: str = "") -> Session:
+        """Joins with a link's token, or comes back."""
+        key = ""
+        if token:
+            person, key = await by_token(self.record, token)
+        else:
+            person = by_key(self.record, visitor.key)
+        session = self.sessions.get(person.id) or self.session(person)
+
+        def deliver(message: FromPerson) -> None:
+            task = asyncio.ensure_future(session.handle(message))
+            self.tasks.add(task)
+            task.add_done_callback(self.tasks.discard)
+
+        visitor.deliver = deliver
+        await session.attach(visitor.tell, "bot", key)
+        return session
+
+    def session(self, person: Person) -> Session:
+        made = self.sessions[person.id] = Session(self.hall, person, take_part)
+        return made
+
+    def failed(self) -> None:
+        """Raises what a session failed of."""
+        for session in self.sessions.values():
+            if session.task and session.task.done() and not session.task.cancelled():
+                session.task.result()
+
+    async def kill(self) -> None:
+        """As far as the record knows, the process is gone between two transactions."""
+        for task in self.tasks:
+            task.cancel()
+        for session in self.sessions.values():
+            await session.stop()
+        self.close()
+        self.failed()
+
+    def close(self) -> None:
+        self.record.close()
+        self.hall.close()
+
+    def invite(self) -> str:
+        return invite(self.record, 1, 7)[0][1]
