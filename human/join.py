@@ -27,7 +27,6 @@ from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketExce
 
 from human.messages import (
     Ack,
-    Answer,
     Bye,
     Join,
     Leave,
@@ -43,6 +42,8 @@ from human.messages import (
 
 LARGEST = 1 << 24
 """Bytes of a message to the screen."""
+FAREWELL = 1.5
+"""Seconds in which a last word may come."""
 LONGEST_WAIT = 15.0
 """Seconds between two attempts, at most."""
 
@@ -121,11 +122,15 @@ class JoinedStudy:
 
     on_leaving = "Leave now? The same command brings you back to where you are."
 
-    def __init__(self, invited: Invitation, client: Literal["app", "line"], *, first_wait: float = 0.5):
+    def __init__(
+        self, invited: Invitation, client: Literal["app", "line"], *, first_wait: float = 0.5, patience: float = 5.0
+    ):
+        """``first_wait`` and ``patience``: seconds before connecting again, and before saying something again."""
         self.invited, self.client = invited, client
         self.trouble = f"Connecting to {invited.host} ..."
         self._keys = Keys(invited)
         self._first_wait = self._wait = first_wait
+        self.patience = patience
         self._socket: ClientConnection | None = None
         """Where messages can be sent: there was a Welcome."""
         self._owed: deque[Numbered] = deque()
@@ -134,7 +139,12 @@ class JoinedStudy:
         self._last = 0
         """Number of the last message that was done."""
         self._sending: set[asyncio.Task[None]] = set()
-        self._over = False
+        self._by_token = False
+        """The key opened nothing; the token may."""
+        self._no_key = ""
+        """What was said of the key."""
+        self._over = self._leaving = False
+        self._hurry = asyncio.Event()
 
     def send(self, message: Numbered | Try) -> None:
         if isinstance(message, Numbered):
@@ -144,9 +154,10 @@ class JoinedStudy:
             self._put(message)
         if isinstance(message, Leave | Withdraw) and self._socket is None:
             self._over = True
+            self._hurry.set()
 
     async def told(self) -> AsyncIterator[ToPerson]:
-        while not self._over:
+        while not (self._over or self._leaving):
             try:
                 async with connect(
                     self.invited.url, max_size=LARGEST, proxy=None if self.invited.here else True
@@ -168,7 +179,7 @@ class JoinedStudy:
             await self._pause()
 
     async def _connected(self, socket: ClientConnection) -> AsyncIterator[ToPerson]:
-        key = self._keys.read()
+        key = "" if self._by_token else self._keys.read()
         join = Join(token="" if key else self.invited.token, key=key, client=self.client)
         await socket.send(join.model_dump_json())
         async for data in socket:
@@ -182,13 +193,12 @@ class JoinedStudy:
                     yield message
                 case Ack(n=n):
                     self._done(n)
-                case Refused() | Bye() if self._socket is None and key:
-                    self._keys.write("")  # the key is not known any more; the token may be
-                    self._wait = 0.0
-                    return
-                case Refused() if self._socket is None:
+                case Refused() | Bye() if self._socket is None:
+                    if key:
+                        self._by_token, self._no_key, self._wait = True, message.text, 0.0
+                        return
                     self._over = True
-                    yield Bye(name=message.name, text=message.text)
+                    yield Bye(name=message.name, text=self._no_key or message.text)
                 case Refused(n=n):
                     if not self._refused(n, message.name):
                         yield message
@@ -200,6 +210,7 @@ class JoinedStudy:
 
     def _welcomed(self, socket: ClientConnection, welcome: Welcome) -> None:
         self._socket, self.trouble, self._wait = socket, "", self._first_wait
+        self._by_token, self._no_key = False, ""
         if welcome.key:
             self._keys.write(welcome.key)
         if self._on_its_way and welcome.last > self._last:
@@ -210,7 +221,16 @@ class JoinedStudy:
     def _next(self) -> None:
         if self._owed and self._socket and not self._on_its_way:
             self._on_its_way = True
-            self._put(self._owed[0].model_copy(update={"n": self._last + 1}))
+            self._send_first()
+
+    def _send_first(self) -> None:
+        """Sends what is on its way, again and again until that is known: a server that is asked too much drops some."""
+        self._put(self._owed[0].model_copy(update={"n": self._last + 1}))
+        asyncio.get_running_loop().call_later(self.patience, self._ask_again, self._socket, self._last)
+
+    def _ask_again(self, socket: ClientConnection | None, last: int) -> None:
+        if self._on_its_way and (socket, last) == (self._socket, self._last):
+            self._send_first()
 
     def _done(self, n: int) -> None:
         if self._on_its_way and n == self._last + 1:
@@ -228,14 +248,14 @@ class JoinedStudy:
             return True
         refused = self._owed.popleft()
         self._next()
-        return isinstance(refused, Note | Answer) and name == "not_allowed"
+        return isinstance(refused, Note)
 
     def _left(self, done: Numbered) -> None:
-        self._over |= isinstance(done, Leave | Withdraw)
+        if isinstance(done, Leave | Withdraw):
+            self._leaving = True
+            asyncio.get_running_loop().call_later(FAREWELL, self._drop)
         if isinstance(done, Withdraw):
             self._keys.write("")
-        if self._over:
-            self._drop()
 
     def _drop(self) -> None:
         if self._socket:
@@ -259,6 +279,8 @@ class JoinedStudy:
         self.trouble = f"Not connected to {self.invited.host} ({why}); trying again ..."
 
     async def _pause(self) -> None:
-        if not self._over:
-            await asyncio.sleep(self._wait * random.uniform(0.8, 1.2))
+        if not (self._over or self._leaving):
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._wait * random.uniform(0.8, 1.2)):
+                    await self._hurry.wait()
             self._wait = min(LONGEST_WAIT, 2 * self._wait or self._first_wait)

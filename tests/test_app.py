@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
@@ -630,7 +629,3 @@ def test_what_is_installed_names_the_app() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     module, _, name = project["entry-points"]["tandem_arena.desks"]["app"].partition(":")
     assert callable(getattr(import_module(module), name))
-
-
-def test_the_questions_file_is_what_the_tests_think(tmp_path: Path) -> None:
-    assert json.loads(json.dumps({"question": HOSTILE}))["question"] == HOSTILE

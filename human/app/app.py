@@ -227,7 +227,7 @@ class PersonApp(App[str]):
     def _answer(self, said: Form.Done) -> None:
         if said.page.last:
             self.exit()
-        elif said.page is self.state.page:
+        elif said.page == self.state.page and not self.state.answer_sent:
             self.state.answered()
             self.link.send(Answer(n=UNCOUNTED, screen=said.page.id, answers=said.answers))
             self._draw()

@@ -74,8 +74,10 @@ class PlayScreen(Screen[None]):
             self.composer.focus()
         if state.problem is not None:
             self.query_one(Solution).follow(solution(state, look), state.problem.id)
-        if state.page is not self._page:
+        if state.page != self._page:  # the same again, of a connection that came back, keeps what is answered
             self._show_page(state.page, look)
+        elif state.page and state.notice:
+            self.query_one(Form).say(state.notice)
 
     def draw_lines(self, state: State, look: Look, trouble: str, opening: str) -> None:
         """What changes by itself, and with every key."""

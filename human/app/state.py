@@ -60,6 +60,8 @@ class State:
     fits: Fits | None = None
     """What would be kept of it."""
     page: Page | None = None
+    answer_sent: bool = False
+    """The page was answered, and what comes next is not known yet."""
     graded: Graded | None = None
     over: Over | None = None
     time: Time | None = None
@@ -72,6 +74,10 @@ class State:
     """Text that was not taken, or was taken back: it belongs into the input again."""
     _since: float = 0.0
     """When the clock was told."""
+    _researcher: list[str] = field(default_factory=list)
+    """All that the researcher said, and ..."""
+    _again: int = 0
+    """... how much of that was said again since the connection came back."""
     _typed: list[tuple[str, str]] = field(default_factory=list)
     """(text, the draft before it) of this turn: what can be given back."""
 
@@ -79,7 +85,7 @@ class State:
         """Folds in one message."""
         match message:
             case Welcome():
-                self.welcome, self.bye = message, None
+                self.welcome, self.bye, self._again = message, None, 0
             case Problem():
                 self._begin(message)
             case Said(author=author, text=text):
@@ -95,13 +101,15 @@ class State:
             case Fits(number=number):
                 self.fits = message if number == self.tried else self.fits
             case Over():
+                if self.time:
+                    self.time = Time(spent=self.spent or 0.0, limit=self.time.limit, running=False)
                 self.over, self.writing = message, None
                 self._turn_over()
             case Graded():
                 self.graded = message
             case Page():
-                self.page, self.notice = message, ""
-                if not message.problem:
+                self.page, self.answer_sent, self.notice = message, False, ""
+                if self.problem and message.problem != self.problem.id:
                     self._leave_problem()
             case _:
                 self._hear(message)
@@ -113,13 +121,21 @@ class State:
             case Notice(text=text):
                 self.notice = text
             case Refused(n=number, text=text) if number is not None:
-                self.notice, self.acted, self.asked_for_pen = f"not done: {text}", False, False
+                self.notice = f"not done: {text}"
+                self.acted = self.asked_for_pen = self.answer_sent = False
                 if self._typed:
                     self.back = self._typed.pop()[0]
             case FromResearcher(text=text):
-                self.researcher.append(text)
+                self._hear_researcher(text)
             case Bye():
                 self.bye = message
+
+    def _hear_researcher(self, text: str) -> None:
+        """Whoever comes back is told everything once more, in the same order."""
+        if self._researcher[self._again : self._again + 1] != [text]:
+            self._researcher.append(text)
+            self.researcher.append(text)
+        self._again += 1
 
     def _begin(self, problem: Problem) -> None:
         if self.problem is None or problem.id != self.problem.id:
@@ -165,7 +181,7 @@ class State:
 
     def answered(self) -> None:
         """The page that is shown was answered."""
-        self.page = None
+        self.answer_sent, self.notice = True, ""
 
     @property
     def my_turn(self) -> bool:

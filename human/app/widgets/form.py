@@ -55,6 +55,12 @@ class Form(VerticalScroll, can_focus=False):
         yield Static(id="missing", markup=False)
         yield Button(Text(self._look.shown(self.page.button)), id="go", compact=True)
 
+    def say(self, line: str) -> None:
+        """What keeps it from being done."""
+        missing = self.query_one("#missing", Static)
+        missing.update(Text(self._look.shown(line), "bold"))
+        missing.display = True
+
     def _asked(self, question: Question) -> Text:
         out = Text(self._look.shown(question.text))
         if question.optional:
@@ -92,9 +98,7 @@ class Form(VerticalScroll, can_focus=False):
         for question, field in self._fields:
             answer = field.answer if isinstance(field, Line) else getattr(field, "value", None)
             if answer is None and not question.optional:
-                missing = self.query_one("#missing", Static)
-                missing.update(Text(f"Not answered yet: {self._look.shown(question.text)}", "bold"))
-                missing.display = True
+                self.say(f"Not answered yet: {question.text}")
                 field.focus()
                 return
             if answer is not None:
