@@ -22,7 +22,7 @@ from human.export.times import Times, times
 from human.messages import Ask, End, Question
 from human.record import Event, Record
 from human.record.people import people
-from human.study import Stimuli, Study, read_study
+from human.study import Stimuli, Study, read_stimuli, read_study
 from human.study.estimate import Outcomes, primary
 from human.withdraw import WithdrawConfig
 from human.withdraw import main as withdraw
@@ -39,9 +39,13 @@ class Writer(Visitor):
     def __init__(self, study: tuple[Study, Stimuli], right: int, **options: Any):
         super().__init__(**options)
         self.right = right
+        self.stops = ""
+        """The trial in which it does nothing more."""
         self.known = {one.problem.question: one.problem.answer for one in study[1].all}
 
     def _write(self, ask: Ask) -> None:
+        if self.trial == self.stops:
+            return
         question = getattr(self.screen, "question", "")
         sure = len(question) % self.right == 0
         answer = self.known.get(question, "0") if sure else "1"
@@ -61,7 +65,9 @@ def never_understands(question: Question) -> Any:
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A study that some finished, one failed in attention, one never understood, one withdrew, one never came."""
     folder = tmp_path_factory.mktemp("study")
-    study = made(study_file(folder, lambda text: replacing(("attention = 1", "attention = 0"))(SHORT(text))))
+    asked = '[[rating]]\nid = "how"\nkind = "text"\ntext = "How?"\n\n[[rating]]'
+    stricter = replacing(("attention = 1", "attention = 0"), ("[[rating]]", asked))
+    study = made(study_file(folder, lambda text: stricter(SHORT(text))))
 
     async def go() -> None:
         house = House(*study, study[0].path.with_suffix(".sqlite"))
@@ -217,6 +223,35 @@ def test_others_only_where_they_are_asked_for(study: Path) -> None:
     bare = export(study, "bare", solutions=False, baselines=False)
     assert not (bare / "episodes.jsonl").exists()
     assert (bare / "trials.parquet").is_file()
+
+
+def test_who_leaves_or_never_agrees(study: Path) -> None:
+    both = read_study(study), read_stimuli(read_study(study))
+    leaves, declines, waits = Writer(both, 1), Visitor(lambda one: one.options[-1]), Visitor()
+    waits.keeps_quiet, leaves.stops = True, "t02"
+
+    async def go() -> None:
+        house = House(*both, study.with_suffix(".sqlite"))
+        try:
+            async with asyncio.timeout(20):
+                for visitor in (declines, waits, leaves):
+                    await house.visit(visitor, house.invite())
+                await declines.over.wait()
+                begun = "SELECT 1 FROM events WHERE trial = 't02' AND kind = 'shown' AND person = ?"
+                while not house.record.read(begun, people(house.record)[-1].id):
+                    await asyncio.sleep(0.001)
+        finally:
+            await house.kill()
+
+    asyncio.run(go())
+    out = export(study)
+    flow = {row["state"]: row["people"] for row in cells(out / "flow.csv")}
+    assert (flow["declined"], flow["came, and has not agreed"], flow["joined"]) == ("1", "1", "1")
+    last = cells(out / "people.csv")[-1]
+    assert (last["state"], last["counts"], last["excluded"]) == ("joined", "false", "finished too few trials")
+    trials = [row for row in cells(out / "trials.csv") if row["person"] == last["person"]]
+    assert [(row["trial"], row["finished"]) for row in trials if row["place"]] == [("t01", "true"), ("t02", "false")]
+    assert not trials[-1]["episode"]
 
 
 def test_somebody_who_withdraws_is_in_no_new_export(study: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -36,7 +36,7 @@ class ExportConfig:
     baselines: bool = True
     """The senior alone (fraction 1) beside the people, from the study's runs."""
     solutions: bool = True
-    """Without them there are only tables: no text that anybody wrote."""
+    """Without them there are only tables, and no text that anybody wrote."""
     free_text: bool = False
     """Also what was typed freely at questions, in a file to be read before it is released."""
     rekey: bool = False
@@ -66,7 +66,7 @@ def main(config: ExportConfig) -> None:
         fail(str(error))
     check_seal(record_path(study), found.seal, seal)
     took = everybody(study, stimuli, found, _new_names(found.people) if config.rekey else {})
-    tables = Tables(study, config.dates)
+    tables = Tables(study, config.dates, config.solutions)
     tables.of_everybody(took)
     tables.of_the_senior(stimuli)
     made: list[Episode] = []

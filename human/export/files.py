@@ -54,6 +54,8 @@ def whole(out: Path) -> Iterator[Path]:
             out.rename(old)
         new.rename(out)
     except OSError as error:
+        if old.exists() and not out.exists():
+            old.rename(out)
         fail(f"--out {out}: {error.strerror}")
     finally:
         for left in (new, old):

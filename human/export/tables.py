@@ -17,6 +17,7 @@ from human.record import Event
 from human.session.forms import wrong
 from human.study import Question, Stimuli, Study, Trial
 from human.study.config import PERSON
+from human.study.results import number
 
 Row = dict[str, Any]
 
@@ -28,6 +29,8 @@ class Tables:
     study: Study
     dates: bool
     """Say when, by the clock."""
+    texts: bool
+    """An answer that is no number may stand there: it is part of what somebody wrote."""
     rows: dict[str, list[Row]] = field(default_factory=dict)
 
     def add(self, table: str, row: Row) -> None:
@@ -67,6 +70,8 @@ class Tables:
             mine = taker.of_trial(trial.id)
             if mine:
                 row = _trial(taker, trial, mine, episodes.get(trial.id))
+                if not self.texts and number(row.get("answer") or "") is None:
+                    row["answer"] = None
                 when = {"begun": _since(taker, mine[0]), "date": self.date(mine[0].at)}
                 self.add("trials", {**row, **when, "place": None if trial.practice else place})
         for row in _answers(self.study, taker):
@@ -75,8 +80,8 @@ class Tables:
             if text:
                 kept = {name: row[name] for name in ("person", "trial", "question")}
                 self.add("free_text", {**kept, "text": text, "read": False})
-        for number, event in enumerate(taker.events, start=1):
-            row = _event(taker, number, event)
+        for count, event in enumerate(taker.events, start=1):
+            row = _event(taker, count, event)
             self.add("events", {**row, "date": self.date(event.at)})
 
 
@@ -190,7 +195,7 @@ def _answers(study: Study, taker: Taker) -> Iterator[Row]:
             }
 
 
-def _event(taker: Taker, number: int, event: Event) -> Row:
+def _event(taker: Taker, count: int, event: Event) -> Row:
     data = event.data
     detail = next((str(data[name]) for name in ("type", "page", "client", "by") if name in data), None)
     if event.kind == "excluded":
@@ -198,7 +203,7 @@ def _event(taker: Taker, number: int, event: Event) -> Row:
     written = data.get("text") if event.kind == "did" else None
     return {
         "person": taker.name,
-        "event": number,
+        "event": count,
         "kind": event.kind,
         "trial": event.trial or None,
         "detail": detail,
