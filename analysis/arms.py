@@ -28,6 +28,7 @@ FREE = ("seed", "episodes", "recipe", "control")
 """Fields in which runs of one arm may differ: the seed, how long they went on, and what their settings were called."""
 _KINDS: dict[str, type] = {
     "seed": int, "pair": str, "task": str, "split": str, "agents": dict, "rollouts": dict, "optimiser": dict,
+    "study": dict,
 }  # fmt: skip
 
 
@@ -83,9 +84,13 @@ class Arm:
 
     @property
     def conditions(self) -> list[str]:
-        """Of its episodes: the team first, then the senior alone."""
+        """Of its episodes: the team first, then the senior alone; of a study as it has them."""
         found = {str(name) for run in self.runs for name in run.episodes["condition"].unique()}
-        return sorted(found, key=lambda name: (name != "team", name != f"solo:{self.senior}", name))
+        order = list(self.config.get("study", {}).get("conditions", []))
+        place = {name: n for n, name in enumerate(order)}
+        return sorted(
+            found, key=lambda name: (name != "team", name != f"solo:{self.senior}", place.get(name, len(order)), name)
+        )
 
     @property
     def senior(self) -> str:

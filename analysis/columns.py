@@ -29,6 +29,7 @@ EPISODES = {
     "seconds": ("float32", "its share of the run's time"),
     "inexact_reads": ("int32", "reads that a tokeniser could not spell"),
     "error": ("str", "why it failed; missing if it did not"),
+    "person": ("category", "who took part in a study, by pseudonym; missing elsewhere"),
 }
 """Of `Frames.episodes`: a row an episode. Name: (dtype, meaning). Nobody acts in a prefix, so no count has it."""
 

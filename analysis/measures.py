@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.statistics import Estimate, bootstrap_mean, proportion, student_mean
+from analysis.statistics import Estimate, bootstrap_mean, proportion, student_mean, two_way_mean
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,12 +44,18 @@ class Measure:
         return self.of(episodes).astype(float).dropna()
 
     def estimate(self, episodes: pd.DataFrame, *, seed: int = 0) -> Estimate:
-        """The measure over episodes, problems as clusters. Raises StatisticsError if no episode has it.
+        """The measure over episodes, problems as clusters; several people's, people too. Raises StatisticsError if no
+        episode has it.
 
         ``seed`` is of the resamples, where the measure has no bounds.
         """
         values = self.values(episodes)
         problems = episodes.loc[values.index, "problem_id"].astype(str)
+        if "person" in episodes:
+            people = episodes.loc[values.index, "person"]
+            if people.notna().all() and people.nunique() > 1 and problems.nunique() > 1:
+                rows = (values.to_numpy(), people.astype(str).to_numpy(), problems.to_numpy())
+                return two_way_mean(*rows, bounds=self.bounds, name=self.title)
         if self.share:
             return proportion(values.to_numpy(), problems.to_numpy(), name=self.title)
         if problems.nunique() > MANY:

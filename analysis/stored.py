@@ -162,6 +162,7 @@ def row(episode: Episode) -> tuple[Any, ...]:
         episode.timings.get("seconds", 0.0),
         found.inexact_reads,
         episode.error,
+        next((view["participant"] for view in episode.views.values() if "participant" in view), None),
     )
 
 

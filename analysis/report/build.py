@@ -8,6 +8,7 @@ from pathlib import Path
 
 from analysis.arms import Arm
 from analysis.report import sections
+from analysis.report.conditions import conditions, named_beforehand
 from analysis.report.continued import continued
 from analysis.report.document import Document, Section
 from analysis.report.doubts import doubts
@@ -36,6 +37,7 @@ def report(
     found = [
         sections.compared_runs(arms),
         sections.accuracy(findings),
+        conditions(findings),
         sections.differences(findings),
         sections.training(arms),
         sections.texts(findings),
@@ -74,6 +76,8 @@ def answer(findings: Findings) -> Iterator[str]:
         if kept:
             sentence += f": it retains {said(kept.estimate)}"
         yield sentence + "."
+    elif named := [one for one in findings.within if one.arm == arm.label and one.named]:
+        yield from map(named_beforehand, named)
     else:
         mine = [one for one in findings.figures.values() if (one.arm, one.measure) == (arm.label, "accuracy")]
         for only in mine[:1]:
@@ -96,6 +100,8 @@ def answer(findings: Findings) -> Iterator[str]:
 def _commands(arms: Sequence[Arm], given: Sequence[str]) -> Iterator[str]:
     for arm in arms:
         for run in arm.runs:
+            if run.config.get("study"):  # people are not played again
+                continue
             module = "training.run" if run.trained else "arena.run"
             again = str(Path("again") / f"{arm.label.replace('/', '-').strip('.-')}-{run.seed}")
             yield shlex.join(["python", "-m", module, "--config", str(run.path / "config.toml"), "--out", again])

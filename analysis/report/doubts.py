@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from math import isnan
 
 from analysis.estimates import of_condition
+from analysis.report.conditions import doubts_of_people
 from analysis.report.findings import Findings
 from analysis.report.words import counted, number, p_value, who
 from analysis.statistics import detectable
@@ -25,6 +26,7 @@ def doubts(findings: Findings) -> Iterator[str]:
     """One sentence each, the most important first."""
     yield from _of_seeds(findings)
     yield from _of_comparisons(findings)
+    yield from doubts_of_people(findings)
     yield from _of_episodes(findings)
     yield from _of_data(findings)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from analysis.arms import Arm
 from analysis.estimates import Compared, Measured, compared, measured, passed, retained
 from analysis.measures import MEASURES, Measure, jargon_by
+from analysis.people import Within, within
 from analysis.statistics import Family, holm
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Findings:
     """By name, those of detectors too."""
     margin: float = 0.0
     """Within which arms count as equal; 0 does not ask."""
+    within: tuple[Within, ...] = ()
+    """Conditions of a study, each against the others."""
 
     def of(self, arm: Arm, condition: str, measure: str) -> Measured | None:
         return self.figures.get((arm.label, condition, measure))
@@ -73,7 +76,8 @@ def find(
                 pairs.append(compared(reference, arm, condition, measures[name], seed=seed, margin=margin))
     tests = [one.test for one in pairs if one.test]
     family = holm(tests, f"{reference.label} against every other arm") if tests else None
-    return Findings(arms, reference, figures, pairs, family, measures, margin)
+    inside = tuple(one for arm in arms for one in within(arm))
+    return Findings(arms, reference, figures, pairs, family, measures, margin, inside)
 
 
 def frame_of(findings: Findings) -> pd.DataFrame:
@@ -114,6 +118,24 @@ def compared_frame(findings: Findings) -> pd.DataFrame:
             }
         )  # fmt: skip
     return pd.DataFrame(rows).astype({"n": "Int64", "clusters": "Int64"}) if rows else pd.DataFrame()
+
+
+def within_frame(found: Sequence[Within]) -> pd.DataFrame:
+    """All differences between conditions of a study in numbers, a row each."""
+    import pandas as pd
+
+    rows = [
+        {
+            "arm": one.arm, "condition": one.condition, "against": one.against, "measure": "accuracy",
+            "named_beforehand": one.named, "difference": one.difference and one.difference.value,
+            "low": one.difference and one.difference.low, "high": one.difference and one.difference.high,
+            "level": one.difference and one.difference.level, "n": one.difference and one.difference.n,
+            "clusters": one.difference and one.difference.clusters, "unit": one.difference and one.difference.unit,
+            "method": one.difference and one.difference.method, "why_not": one.why_not,
+        }
+        for one in found
+    ]  # fmt: skip
+    return pd.DataFrame(rows).astype({"n": "Int64", "clusters": "Int64"})
 
 
 def plain(frame: pd.DataFrame) -> list[dict[str, Any]]:

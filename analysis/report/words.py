@@ -43,6 +43,10 @@ def counted(count: int, noun: str) -> str:
 
 def basis(estimate: Estimate) -> str:
     """What an interval is about."""
+    few, crossed, many = estimate.unit.partition(" crossed with ")
+    if crossed:
+        both = sorted((counted(estimate.clusters, few), many), key=lambda part: part.endswith(("problem", "problems")))
+        return f"over {' and '.join(both)}".replace("persons", "people")
     return f"over {counted(estimate.clusters, estimate.unit)}"
 
 

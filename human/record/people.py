@@ -159,7 +159,7 @@ async def set_state(record: Record, person: str, state: State, event: Event | No
 
     def job(db: sqlite3.Connection) -> None:
         ends = ", token = NULL" + (", key = NULL" if state in ("withdrawn", "revoked") else "")
-        db.execute(f"UPDATE people SET state = ?{ends} WHERE id = ?", (state, person))
+        db.execute(f"UPDATE people SET state = ?{ends} WHERE id = ? AND state != 'withdrawn'", (state, person))
         if event:
             insert(db, event)
 

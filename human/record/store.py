@@ -45,6 +45,9 @@ CREATE TABLE IF NOT EXISTS events (
     UNIQUE (person, n)
 ) STRICT;
 CREATE INDEX IF NOT EXISTS events_of_person ON events (person, seq);
+CREATE TRIGGER IF NOT EXISTS nothing_after_withdrawal BEFORE INSERT ON events
+WHEN NEW.kind != 'withdrew' AND (SELECT state FROM people WHERE id = NEW.person) = 'withdrawn'
+BEGIN SELECT RAISE(IGNORE); END;
 """
 _TOGETHER = 500
 """Jobs that are written in one transaction at most."""

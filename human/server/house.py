@@ -46,10 +46,16 @@ def record_of(study: Study, seal: str) -> Iterator[Record]:
         known = record.meta("seal")
         if known is None:
             record.set_meta("seal", seal)
-        elif known != seal:
-            was = "a draft" if known == "draft" else "another lock"
-            fail(f"{path}: was begun under {was} of this study; move it away, or serve what it was begun under")
+        else:
+            check_seal(path, known, seal)
         yield record
+
+
+def check_seal(path: Path, known: str | None, seal: str) -> None:
+    """Raises UserError for a record of another seal."""
+    if known != seal:
+        was = "a draft" if known == "draft" else "another lock"
+        fail(f"{path}: was begun under {was} of this study; move it away, or serve what it was begun under")
 
 
 @contextmanager

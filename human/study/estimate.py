@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analysis.statistics import Estimate, two_way_difference
+from analysis.people import between
+from analysis.statistics import Estimate
 from human.study.config import Study
 
 
@@ -26,12 +27,5 @@ def primary(study: Study, rows: Outcomes) -> Estimate:
     StatisticsError where the rows are too few.
     """
     plan = study.analysis
-    wanted = [n for n, condition in enumerate(rows.condition) if condition in (plan.treated, plan.control)]
-    return two_way_difference(
-        [rows.right[n] for n in wanted],
-        [rows.condition[n] == plan.treated for n in wanted],
-        [rows.person[n] for n in wanted],
-        [rows.problem[n] for n in wanted],
-        level=1 - plan.alpha,
-        name=f"{plan.treated} - {plan.control}",
-    )
+    sides = plan.treated, plan.control
+    return between(sides, rows.right, rows.condition, rows.person, rows.problem, level=1 - plan.alpha)

@@ -39,6 +39,12 @@ def numbers(text: str) -> set[Decimal]:
     return {Decimal(found.group().replace(",", "")) for found in _NUMBERS.finditer(text)}
 
 
+def first_number(text: str) -> Decimal | None:
+    """The first number in a text."""
+    found = _NUMBERS.search(text)
+    return Decimal(found.group().replace(",", "")) if found else None
+
+
 def results(text: str, end: int | None = None) -> list[Decimal]:
     """The results that are whole within the first ``end`` characters, in order.
 

@@ -1,0 +1,1 @@
+"""What a study found, as files: episodes, tables, and what every column means."""
