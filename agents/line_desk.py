@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any, TextIO
 
+from agents.asking import in_words
 from agents.contract import AgentError, View
 from agents.desk import Action, Asking
 from agents.line_commands import HELP, action_of, line_of
@@ -26,8 +27,6 @@ from agents.vocabulary import readable
 
 TAIL = 60
 """Characters of the text so far that are said again when it is the person's turn."""
-PLURALS = {"token": "characters", "spaced-token": "pieces"}
-NAMES = {"token": "character", "spaced-token": "piece", "solution": "solution"}
 
 
 class TerminalDesk:
@@ -82,7 +81,7 @@ class TerminalDesk:
         self._author, self._heard, self._said = "", b"", 0
 
     async def ask(self, asking: Asking) -> None:
-        self._say(_asked(asking))
+        self._say(in_words(asking))
         if asking.so_far:
             tail = asking.so_far[-TAIL:]
             self._say(f"so far: {'... ' if tail != asking.so_far else ''}{inline(tail)}")
@@ -164,27 +163,6 @@ class TerminalDesk:
         except (OSError, ValueError, AttributeError):  # it is closed, or there is none: nobody can be asked any more
             if self._lines:
                 self._lines.end()
-
-
-def _asked(asking: Asking) -> str:
-    """What a person is asked for, in a line."""
-    name = NAMES.get(asking.unit, asking.unit)
-    left = f" ({asking.words_left} {'word' if asking.words_left == 1 else 'words'} left)"
-    if asking.stuck:
-        return f"your turn: no {name} can open here; /end is all that is left"
-    ways = "/give or /end" if asking.on_demand else "/end"
-    if asking.unfinished and asking.unit == "sentence":
-        return f"go on: the sentence is not over; it ends with . or ! or ?, and the solution with /end{left}"
-    if asking.unfinished or asking.unit == "solution":
-        return f"{'go on' if asking.goes_on else 'your turn'}: the {name} goes on until {ways}{left}"
-    more, new = ("more " if asking.goes_on else ""), ("new " if asking.opening else "")
-    if asking.held is None:
-        many = f"{more}{new}{PLURALS.get(name, name + 's')} until {ways}"
-    elif asking.held == 1:
-        many = f"one {more}{new}{name}"
-    else:
-        many = f"{asking.held} {more}{new}{PLURALS.get(name, name + 's')}"
-    return f"{'go on' if asking.goes_on else 'your turn'}: {many}{left}"
 
 
 class LineReader:

@@ -80,16 +80,22 @@ class Solution:
             )
 
 
-def stored_solutions(run: Path, condition: str, flag: str, which: str = "--condition") -> Iterator[Episode]:
+def stored_solutions(
+    run: Path, condition: str, flag: str, which: str = "--condition", writer: str = ""
+) -> Iterator[Episode]:
     """The solutions of a run under one condition, without those that failed. Raises UserError, naming ``flag``.
 
-    Where ``condition`` is empty, the run must have only one. ``which`` is the flag by which a user says it.
+    Where ``condition`` is empty, it is the only one that the run has, or the only one of somebody alone who is not
+    ``writer``, who goes on. ``which`` is the flag by which a user says it.
     """
     path = run / "episodes.jsonl" if run.is_dir() else run
     if not path.is_file():
         fail(f"{flag} {run}: there is no episodes.jsonl; name the folder of a run")
     there = dict.fromkeys(str(line.get("condition")) for _, line in read_lines(path) if isinstance(line, dict))
     some = ", ".join(list(there)[:6]) or "no episodes"
+    if not condition and len(there) > 1:
+        alone = [name for name in there if name.startswith("solo:") and name != f"solo:{writer}"]
+        condition = alone[0] if writer and len(alone) == 1 else ""
     if not condition and len(there) > 1:
         fail(f"{which}: {run} has {some}; say whose solutions are meant")
     if condition and condition not in there:
@@ -102,9 +108,9 @@ def stored_solutions(run: Path, condition: str, flag: str, which: str = "--condi
         fail(f"{flag} {error}")
 
 
-def first_solutions(run: Path, condition: str, most: int, flag: str) -> list[Episode]:
+def first_solutions(run: Path, condition: str, most: int, flag: str, writer: str) -> list[Episode]:
     """The first ``most`` of them, of which there is one at least. Raises UserError, naming ``flag``."""
-    found = list(islice(stored_solutions(run, condition, flag), most))
+    found = list(islice(stored_solutions(run, condition, flag, writer=writer), most))
     if not found:
         fail(f"{flag} {run}: there is no solution to go on with; name another run")
     return found

@@ -10,10 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from analysis.statistics import Estimate, bootstrap_mean, proportion, two_way_mean
+from analysis.statistics import Estimate, bootstrap_mean, proportion, student_mean, two_way_mean
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+MANY = 20_000
+"""Problems above which the skewness of a mean is nothing, and resamples take minutes."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,8 @@ class Measure:
                 return two_way_mean(*rows, bounds=self.bounds, name=self.title)
         if self.share:
             return proportion(values.to_numpy(), problems.to_numpy(), name=self.title)
+        if problems.nunique() > MANY:
+            return student_mean(values.to_numpy(), problems.to_numpy(), name=self.title)
         return bootstrap_mean(values.to_numpy(), problems.to_numpy(), seed=seed, name=self.title)
 
 

@@ -135,7 +135,8 @@ def _played(
 ) -> Iterator[None]:
     """Plays, grades and stores what is owed, in lots; gives way after each episode. Raises KeyboardInterrupt."""
     from arena.arena import make_engine
-    from arena.run import progress_bar, progress_lines, with_grades
+    from arena.audience import progress_bar, progress_lines
+    from arena.run import with_grades
     from arena.show import Screen
 
     waiting = {e.id: e for e in run.episodes() if plan.keeps(e.id)} if run.ids else {}

@@ -18,6 +18,7 @@ from arena.policy import Once, PolicyError, default_policy, parse
 
 Splits = Literal["train", "held-out", "test"]
 Engines = Literal["torch", "reference"]
+Desks = Literal["auto", "app", "line"]
 
 
 class Tables(Protocol):
@@ -88,6 +89,9 @@ class RunConfig:
     """Print the summary as JSON."""
     show: int = 3
     """How many episodes to show."""
+    desk: Desks = "auto"
+    """Where a person plays: app, line (line by line, for screen readers and pipes), or auto: the app on a terminal
+    of 80x24 or more, else line."""
     agents: Annotated[dict[str, AgentConfig], tyro.conf.Suppress] = field(default_factory=dict)
 
     @property
@@ -113,6 +117,7 @@ NOT_SAVED = (
     "dtype",
     "engine",
     "batch_size",
+    "desk",
 )
 """Flags about this call rather than about the run, and those that are resolved into the agents' tables."""
 
@@ -123,7 +128,7 @@ def load_defaults(path: Path) -> RunConfig:
 
 
 _PATHS = ("out", "run", "solutions")
-_CHOICES = {"split": get_args(Splits), "engine": get_args(Engines)}
+_CHOICES = {"split": get_args(Splits), "engine": get_args(Engines), "desk": get_args(Desks)}
 
 
 def with_file(config: C, path: Path) -> C:

@@ -95,10 +95,10 @@ def waited_for(config: RunConfig, run: Run) -> dict[str, Episode]:
     }
 
 
-def size(config: RunConfig) -> int:
-    """How many episodes the run has in all, baselines included."""
+def size(config: RunConfig, name: str = "") -> int:
+    """How many episodes the run has in all, baselines included; or those in which this agent sits."""
     if not config.only:
-        return config.episodes * (1 + len(_alone(config)))
+        return config.episodes * (1 + sum(alone == name or not name for alone in _alone(config)))
     once = isinstance(parse(config.handoff).schedule, Once)
     return len(config.only) * (2 if once else 1)
 

@@ -6,16 +6,15 @@ grade and store each episode as it comes, and sum up. Everything can be stopped 
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agents.contract import AgentError
+from arena.audience import Audience, Show, Terminal, app_of
 from arena.command import (
     INTERRUPTED,
     UserError,
@@ -25,7 +24,6 @@ from arena.command import (
     new_folder,
     out_of_memory,
     patient_interrupt,
-    to_go_on,
 )
 from arena.config import RunConfig, flags_over_file, resolved, saved
 from arena.terminal import say, visible
@@ -44,8 +42,11 @@ if TYPE_CHECKING:
     from arena.tasks import Task
 
 
-def main(given: RunConfig) -> int:
-    """Runs a configuration; returns the exit code. Raises UserError for what the user can mend."""
+def main(given: RunConfig, show: Show | None = None) -> int:
+    """Runs a configuration; returns the exit code. Raises UserError for what the user can mend.
+
+    ``show`` is an app that the run is followed in; without it --desk decides.
+    """
     from arena.lines import StoreError
     from arena.plan import check_plan, check_prefix
     from arena.store import refuse
@@ -64,10 +65,15 @@ def main(given: RunConfig) -> int:
         refuse(folder, saved(config), resume=config.resume)
     except (StoreError, OSError) as error:
         fail(_named(error, folder))
-    return _play(config, task, load_agents(config), folder)
+
+    def play(audience: Audience) -> int:
+        return _play(config, task, audience.seated(load_agents(config)), folder, audience)
+
+    show = show or app_of(config)
+    return show(config, play) if show else play(Terminal())
 
 
-def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Path) -> int:
+def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Path, audience: Audience) -> int:
     """Plays what the run owes and sums it up. Whatever goes wrong, what was written is kept."""
     from arena.grading import Grader
     from arena.plan import size
@@ -86,15 +92,27 @@ def _play(config: RunConfig, task: Task, agents: Mapping[str, Agent], folder: Pa
         stored = len(run.ids)
         try:
             with patient_interrupt() as asked:
-                for episode in _with_progress(episodes_of(config, task, agents, run, grader), config, run):
+                for episode in audience.follow(episodes_of(config, task, agents, run, grader), config, run):
                     run.append(episode)
                     stored = len(run.ids)
                     if asked():
                         raise KeyboardInterrupt
-            return _sum_up(config, task, run)
+            return _sum_up(config, task, run, audience)
         except KeyboardInterrupt:
-            _say_how_to_go_on(folder, len(run.ids))
+            audience.stopped(folder, len(run.ids))
             return INTERRUPTED
+
+
+def _sum_up(config: RunConfig, task: Task, run: Run, audience: Audience) -> int:
+    """Writes the summary and shows it. Returns 1 if episodes failed, which is said apart from the figures."""
+    from arena.measures import summary_of
+    from arena.plan import order
+
+    run.put_in_order(order(config, task))  # first: what a summary names first does not depend on the batch either
+    summary = summary_of(run.episodes())
+    run.finish(summary)
+    audience.summed_up(summary, config, run.folder)
+    return int(any(one["failed"] for one in summary["conditions"].values()))
 
 
 @contextmanager
@@ -259,95 +277,6 @@ def task_of(address: str) -> Task:
         return load_task(address)
     except TaskError as error:
         fail(f"--task {address}: {error}")
-
-
-@contextmanager
-def progress_bar(total: int, done: int) -> Iterator[tuple[Any, Any]]:
-    """A progress bar on standard error: (what it is drawn on, what moves it one on)."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    from arena.show import Screen
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Screen(stderr=True), transient=True) as progress:
-        bar = progress.add_task("episodes", total=total, completed=done)
-        yield progress.console, lambda: progress.advance(bar)
-
-
-@contextmanager
-def progress_lines(total: int, done: int) -> Iterator[tuple[Any, Any]]:
-    """The same as a line on standard error every ten seconds."""
-    last = time.monotonic()
-
-    def advance() -> None:
-        nonlocal done, last
-        done += 1
-        if time.monotonic() - last > 10:
-            say(f"{done} of {total} episodes", sys.stderr)
-            last = time.monotonic()
-
-    yield None, advance
-
-
-def _with_progress(episodes: Iterator[Episode], config: RunConfig, run: Run) -> Iterator[Episode]:
-    """Passes the episodes on, showing the first few of the team and how far the run is."""
-    from arena.plan import size
-    from arena.show import Screen, show_episode
-
-    out, err = Screen(), Screen(stderr=True)
-    shown = config.show if config.json else 0
-    # A person reads the same terminal: nothing moves on it but what is said.
-    bar = (
-        progress_bar
-        if err.is_terminal and "human" not in {a.address for a in config.agents.values()}
-        else progress_lines
-    )
-    with bar(size(config), len(run.ids)) as (above, advance):
-        for episode in episodes:
-            yield episode
-            advance()
-            if shown < config.show and episode.condition == "team":
-                # On a terminal an episode goes above the bar, else to standard output.
-                show_episode(above if above and out.is_terminal else out, episode)
-                shown += 1
-
-
-def _sum_up(config: RunConfig, task: Task, run: Run) -> int:
-    """Writes the summary and prints it. Returns 1 if episodes failed, which is said apart from the figures."""
-    from arena.measures import summary_of
-    from arena.plan import order
-    from arena.show import TABLE_WIDTH, Screen, difficulty_lines, plain_summary, summary_table
-
-    run.put_in_order(order(config, task))  # first: what a summary names first does not depend on the batch either
-    summary = summary_of(run.episodes())
-    run.finish(summary)
-    screen = Screen()
-    failed = sum(one["failed"] for one in summary["conditions"].values())
-    if failed:
-        first = next(one["first_error"] for one in summary["conditions"].values() if one["failed"])
-        say(
-            visible(f"{failed} of {len(run.ids)} episodes failed, and count as unreadable; the first: {first}"),
-            sys.stderr,
-        )
-    if config.json:
-        say(json.dumps(summary, indent=2, ensure_ascii=False))
-        return int(failed > 0)
-    conditions = summary["conditions"]
-    if screen.is_terminal and screen.width >= TABLE_WIDTH:
-        screen.print(summary_table(conditions))
-        screen.print()
-    else:
-        for line in plain_summary(conditions):
-            screen.tell(line)
-    for line in difficulty_lines(conditions):
-        screen.tell(line)
-    screen.tell(f"stored in {visible(str(run.folder))}")
-    return int(failed > 0)
-
-
-def _say_how_to_go_on(folder: Path, done: int) -> None:
-    stored = "1 episode is stored" if done == 1 else f"{done} episodes are stored"
-    say(f"\nstopped; {stored}. To go on: {to_go_on('arena.run', folder)}", sys.stderr)
 
 
 def cli(argv: list[str] | None = None) -> int:

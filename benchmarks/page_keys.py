@@ -14,7 +14,8 @@ import numpy as np
 
 from agents.scripted import Reciting
 from tests.chromium import Chromium, Tab
-from tests.page_server import QUESTION, PageServer, Session
+from tests.page_server import PageServer, Session
+from tests.page_study import QUESTION
 
 KEYS = 400
 PACE = 20.0

@@ -187,6 +187,8 @@ class Page(Message):
     """Ids of questions whose answers were not right, where they are asked again."""
     last: bool = False
     """Nothing comes after it, and it wants no answer."""
+    problem: str = ""
+    """The problem that it is about, by its id: its solution stays in sight. None: the page stands alone."""
 
 
 class Problem(Message):

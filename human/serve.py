@@ -158,6 +158,10 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
         if ready:
             ready(port)
         await stopped.wait()
+        # Service restart (RFC 6455's registry): the page and the app keep what was typed, and come again.
+        server.close(close_connections=False)
+        goodbyes = (one.close(1012, "the server stops; come back in a moment") for one in list(server.connections))
+        await asyncio.gather(*goodbyes, return_exceptions=True)
         for session in list(hall.sessions.values()):
             await session.stop()
     say("stopped; everything that was acknowledged is in the record", sys.stderr)

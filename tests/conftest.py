@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
-    from tests.chromium import Chromium
+    from tests.chromium import Chromium, Tab
     from tests.page_server import PageServer
 
 # How long an example takes on a shared machine (the first loads Unicode tables) is no property of the code.
@@ -68,3 +68,11 @@ def page_server() -> Iterator[PageServer]:
     server = PageServer()
     yield server
     server.close()
+
+
+@pytest.fixture
+def tab(chromium: Chromium) -> Iterator[Tab]:
+    """A page of its own, with storage of its own."""
+    tab = chromium.tab()
+    yield tab
+    tab.close()

@@ -39,7 +39,6 @@ from human.messages import (
     Pause,
     Pen,
     Problem,
-    Question,
     RefusalError,
     Refused,
     Resume,
@@ -78,7 +77,9 @@ class Session:
     answers: asyncio.Queue[Answer] = field(default_factory=asyncio.Queue)
     playing: asyncio.Task[None] | None = None
     episodes: list[Episode] = field(default_factory=list)
-    silent: bool = False
+    deaf: bool = False
+    """Hears nothing, as if it were lost on its way."""
+    mute: bool = False
     """Acknowledges nothing, as if the answers were lost."""
     uses_up: bool = False
     """A refused message uses up its number."""
@@ -131,8 +132,8 @@ class Session:
         self.socket = socket
         key = "" if self.key and self.joins[-1].key else secrets.token_urlsafe(8)
         self.key = key or self.key
-        extra = {"can_extend": self.seconds is not None, "can_withdraw": True}
-        self.send(Welcome(key=key, last=len(self.done), title="Solving together", **extra))
+        may = self.seconds is not None
+        self.send(Welcome(key=key, last=len(self.done), title="Solving together", can_extend=may, can_withdraw=True))
         if self.playing is None:
             self.playing = asyncio.ensure_future(self._play())
             return
@@ -151,7 +152,7 @@ class Session:
                 self.desk.deliver(message)
             return
         assert isinstance(message, Numbered)
-        if self.silent:
+        if self.deaf:
             return
         if message.n > len(self.done):
             if message.n != len(self.done) + 1:
@@ -163,7 +164,8 @@ class Session:
                     self.done.append(None)
                 raise
             self.done.append(message)
-        self.send(Ack(n=message.n))
+        if not self.mute:
+            self.send(Ack(n=message.n))
 
     def _do(self, message: Any) -> None:
         match message:
@@ -292,6 +294,7 @@ class PageServer:
                         if session is None:
                             await _leave(socket, Bye(name="unknown", text="This link is not known."))
                             return
+                        assert isinstance(message, Join)
                         session.joins.append(message)
                         session.joined(socket)
                     else:
@@ -327,72 +330,3 @@ class PageServer:
         self.call(closed)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(10)
-
-
-CONSENT = Page(
-    id="consent",
-    title="Consent",
-    text=(
-        "You will solve short word problems, some of them begun by somebody else. We store what you write, your "
-        "answers to our questions, and how long they took. Taking part is voluntary. You may stop at any time, without "
-        "giving a reason.",
-        "It takes about 25 minutes.",
-    ),
-    questions=(
-        Question(
-            id="agree", text="Do you agree?", kind="choice", options=("I have read this, and I want to take part.",)
-        ),
-    ),
-)
-CHECK = Page(
-    id="check",
-    title="Before you begin",
-    text=("These questions make sure that the instructions are clear.",),
-    questions=(
-        Question(
-            id="end",
-            text="How does a solution end?",
-            kind="choice",
-            options=("With the word END", "With a line as #### 12", "It ends by itself"),
-        ),
-        Question(id="age", text="How old are you?", kind="number"),
-        Question(
-            id="sure", text="How sure are you of your first answer?", kind="scale", options=("not at all", "entirely")
-        ),
-        Question(id="remarks", text="Is there anything that you would like to say?", kind="text", optional=True),
-    ),
-)
-RATING = Page(
-    id="rating",
-    title="About this problem",
-    questions=(
-        Question(
-            id="ease",
-            text="How easy was it to go on from what your partner had written?",
-            kind="scale",
-            options=("very hard", "very easy"),
-        ),
-    ),
-)
-BREAK = Page(id="break", title="Time for a break", text=("Take a break, and go on when you like.",))
-LAST = Page(
-    id="last", title="Thank you", text=("That was all. Your completion code:", "HANDOFF-DONE"), button="", last=True
-)
-QUESTION = (
-    "Jane has 14 marbles. Then she doubles what she has. She loses 6. Then she doubles what she has. "
-    "How many marbles does Jane have now?"
-)
-
-
-async def study(session: Session) -> None:
-    """A whole session, with the embedded senior as the partner of the one problem."""
-    from tests.models import embedded
-
-    await session.page(CONSENT)
-    answer = await session.page(CHECK)
-    while answer.answers["end"] != CHECK.questions[0].options[1]:
-        answer = await session.page(CHECK.model_copy(update={"wrong": ("end",)}))
-    await session.problem("p/1", QUESTION, embedded("senior"), "sentence:alternate")
-    await session.page(RATING)
-    await session.page(BREAK)
-    await session.page(LAST)

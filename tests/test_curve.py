@@ -253,7 +253,7 @@ def test_another_configuration_or_a_run_of_several_conditions_is_refused(
     assert "add --resume" in only_line(capsys.readouterr().err)
     assert cli([*FLAGS, "--unit=line", "--out", str(whole), "--resume"]) == 2
     assert "unit was 'word', is 'line'" in only_line(capsys.readouterr().err)
-    assert cli(["--from", str(whole), "--out=new"]) == 2
+    assert cli(["--from", str(whole), "--pair=senior:junior-other", "--out=new"]) == 2
     assert "--condition" in only_line(capsys.readouterr().err)
     assert cli(["--from", str(whole), "--condition=team", "--out=new"]) == 2
     assert "--condition team" in only_line(capsys.readouterr().err)

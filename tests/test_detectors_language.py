@@ -111,7 +111,7 @@ def test_identifiers_share_nothing_that_one_changes(identifier: Identifier) -> N
 
 @pytest.mark.parametrize(
     ("languages", "confidence", "says"),
-    [(("en", "xx"), 0.8, "knows no 'xx'; it knows"), (("en",), 0.8, "two"), (("en", "fr"), 1.5, "between 0 and 1")],
+    [(("en", "xx"), 0.8, "knows no 'xx', but"), (("en",), 0.8, "two"), (("en", "fr"), 1.5, "between 0 and 1")],
 )
 def test_identifiers_that_cannot_be(languages: tuple[str, ...], confidence: float, says: str) -> None:
     with pytest.raises(DetectorError, match=says) as error:

@@ -15,7 +15,7 @@ from statsmodels.stats.multitest import multipletests
 from agents.contract import Agent
 from agents.scripted import Scripted
 from agents.units import RULES
-from analysis.continuations import Solution
+from analysis.continuations import Solution, stored_solutions
 from analysis.profile.__main__ import cli
 from analysis.profile.breaks import break_of, falls, holm, mcnemar
 from analysis.profile.kinds import kinds_of
@@ -284,7 +284,7 @@ def mistakes() -> list[tuple[list[str], list[str]]]:
     return [
         ([], ["RUN"]),
         (["nowhere"], ["RUN nowhere", "episodes.jsonl"]),
-        (["SOLOS"], ["--condition", "solo:senior", "solo:junior"]),
+        (["SOLOS", "--writer=junior-other"], ["--condition", "solo:senior", "solo:junior"]),
         (["SOLOS", "--condition=solo:eve"], ["--condition solo:eve", "solo:senior"]),
         (["SOLOS", "--only=eve"], ["--only eve"]),
         (["SOLOS", solo, "--writer=nobody"], ["nobody"]),
@@ -333,3 +333,16 @@ def test_the_measures_cost_no_torch_until_they_are_played() -> None:
     code = "import sys, analysis.curve.__main__, analysis.profile.__main__"
     done = python(f"{code}; print([m for m in {(*HEAVY, 'matplotlib')} if m in sys.modules])")
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_the_only_other_one_who_solved_alone_is_gone_on_from(tmp_path: Path) -> None:
+    """As in a run with --baselines: the team's and the writer's own solutions are not meant."""
+    run = tmp_path / "run"
+    run.mkdir()
+    (run / "episodes.jsonl").write_text(
+        "".join(json.dumps({"condition": name}) + "\n" for name in ("team", "solo:senior", "solo:junior"))
+    )
+    with pytest.raises(UserError, match=r"RUN .*: there is no solution|missing|schema"):
+        list(stored_solutions(run, "", "RUN", writer="junior"))
+    with pytest.raises(UserError, match=r"--condition: .* has team, solo:senior, solo:junior; say whose"):
+        list(stored_solutions(run, "", "RUN", writer="somebody"))

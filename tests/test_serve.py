@@ -22,7 +22,8 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from arena.command import UserError
 from arena.episode import Episode
 from arena.proof import problems_of
-from human.messages import Bye, FromPerson, Join, Page, Refused, to_person
+from human import screen
+from human.messages import Bye, Join, Page, Refused, to_person
 from human.record import Record
 from human.record.people import invite
 from human.serve import ServeConfig, check, serve
@@ -67,26 +68,7 @@ def link(record: Record) -> str:
 
 async def attend(visitor: Visitor, port: int, token: str = "", **options: Any) -> None:
     """A screen from its join until the connection ends."""
-    async with connect(f"ws://127.0.0.1:{port}/socket", compression=None, **options) as socket:
-        waiting: asyncio.Queue[FromPerson] = asyncio.Queue()
-        visitor.deliver = waiting.put_nowait
-        await socket.send(Join(token=token, key="" if token else visitor.key, client="bot").model_dump_json())
-
-        async def speak() -> None:
-            while True:
-                await socket.send((await waiting.get()).model_dump_json())
-
-        speaking = asyncio.create_task(speak())
-        try:
-            async for data in socket:
-                visitor.tell(to_person(data))
-                if visitor.over.is_set():
-                    return
-        except ConnectionClosed:
-            pass
-        finally:
-            speaking.cancel()
-            await asyncio.gather(speaking, return_exceptions=True)
+    await screen.attend(visitor, f"ws://127.0.0.1:{port}/socket", token, **options)
 
 
 async def said(socket: ClientConnection) -> Any:
@@ -185,7 +167,8 @@ def test_hostile_messages_are_named_and_harm_nobody(study: Path) -> None:
         other = Visitor()
         beside = asyncio.create_task(attend(other, port, link(record)))
         rng = random.Random(1)
-        async with connect(f"ws://127.0.0.1:{port}/socket") as socket:
+        # A client that stops reading at some messages would wait ten seconds for the answer to its goodbye.
+        async with connect(f"ws://127.0.0.1:{port}/socket", max_queue=None) as socket:
             await socket.send(Join(token=link(record), client="page").model_dump_json())
             assert (await said(socket)).type == "welcome"
             assert (await said(socket)).type == "page"

@@ -8,27 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from human.messages import (
-    Ack,
     Answer,
     Ask,
-    Bye,
     End,
     FromPerson,
     Page,
     Pen,
     Problem,
     Question,
-    Refused,
-    Said,
     ToPerson,
-    Welcome,
-    Whole,
     Write,
-    from_person,
     to_person,
 )
 from human.record import Record
 from human.record.people import Person, by_key, by_token, invite
+from human.screen import Screen
 from human.session.flow import take_part
 from human.session.hall import Hall
 from human.session.session import Session
@@ -46,99 +40,41 @@ def answer_of(question: Question) -> Any:
     return 3 if question.kind in ("scale", "number") else "nothing to say"
 
 
-class Visitor:
+class Visitor(Screen):
     """A person's screen. What it is told is read from JSON, and what it says goes through JSON, as over a wire."""
 
     def __init__(self, answer: Callable[[Question], Any] = answer_of):
+        super().__init__()
         self.answer = answer
         self.heard: list[ToPerson] = []
-        self.turns: list[tuple[int, str]] = []
-        self.written: list[tuple[str, str]] = []
-        """(trial, text) of what was acknowledged."""
-        self.key = ""
-        self.n = 0
-        self.unacknowledged: dict[int, FromPerson] = {}
         self.screen: ToPerson | None = None
-        self.now: ToPerson | None = None
-        """The page or turn that asks for something."""
-        self.trial = ""
         self.texts: dict[str, list[str]] = {}
         """By trial, what is still to be written."""
-        self.over = asyncio.Event()
-        self.deliver: Callable[[FromPerson], Any] = lambda message: None
         self.keeps_quiet = False
 
     def tell(self, message: ToPerson) -> None:
         message = to_person(message.model_dump_json())
         self.heard.append(message)
-        match message:
-            case Welcome():
-                self.key = message.key or self.key
-                self.n = max(self.n, message.last)
-                for n in [n for n in self.unacknowledged if n <= message.last]:
-                    self._acknowledged(n)
-                for waiting in list(self.unacknowledged.values()):
-                    self.deliver(waiting)
-            case Ack(n=number):
-                self._acknowledged(number)
-            case Said(author=author, text=text):
-                last = self.turns.pop() if self.turns and self.turns[-1][0] == author else (author, "")
-                self.turns.append((author, last[1] + text))
-            case Whole(turns=turns):
-                self.turns = list(turns)
-            case Problem():
-                self.screen, self.now, self.trial, self.turns = message, None, message.id, []
-            case Page() | Ask():
-                self.now = message
-                self._see(message)
-            case Refused(n=number) if number:
-                late = self.unacknowledged.pop(number, None)
-                self.n = min(self.n, number - 1)
-                if isinstance(late, Write):
-                    self.texts.setdefault(self.trial, []).insert(0, late.text)
-                if not self.unacknowledged:
-                    self._see(self.now)
-            case Bye():
-                self.over.set()
-
-    def _see(self, message: ToPerson | None) -> None:
-        """Does what a page or a turn asks for, unless that is said already."""
-        if isinstance(message, Page):
+        if isinstance(message, Page | Problem):
             self.screen = message
-            if message.last:
-                self.over.set()
-            elif not self.keeps_quiet and not self._waits(screen=message.id):
-                answers = {one.id: self.answer(one) for one in message.questions}
-                self.say(Answer(n=1, screen=message.id, answers=answers))
-        elif isinstance(message, Ask) and not self.keeps_quiet and not self._waits(turn=message.turn):
-            self._write(message)
+        super().tell(message)
 
-    def _write(self, ask: Ask) -> None:
+    def wants(self, message: Page | Ask) -> None:
+        if self.keeps_quiet:
+            return
+        if isinstance(message, Page):
+            answers = {one.id: self.answer(one) for one in message.questions}
+            self.say(Answer(n=1, screen=message.id, answers=answers))
+            return
         left = self.texts.setdefault(self.trial, ["So it", "is what", "it is"])
         if left:
-            self.say(Write(n=1, turn=ask.turn, text=left.pop(0)))
+            self.say(Write(n=1, turn=message.turn, text=left.pop(0)))
         else:
-            self.say(End(n=1, turn=ask.turn, text="#### 12"))
+            self.say(End(n=1, turn=message.turn, text="#### 12"))
 
-    def _waits(self, **what: Any) -> bool:
-        """It was said already, and is not acknowledged yet."""
-        return any(
-            getattr(message, name, None) == value
-            for message in self.unacknowledged.values()
-            for name, value in what.items()
-        )
-
-    def _acknowledged(self, n: int) -> None:
-        message = self.unacknowledged.pop(n, None)
-        if isinstance(message, Write | End):
-            self.written.append((self.trial, message.text))
-
-    def say(self, message: Any) -> None:
-        """Says something, by the next number."""
-        self.n += 1
-        numbered = from_person(message.model_copy(update={"n": self.n}).model_dump_json())
-        self.unacknowledged[self.n] = numbered
-        self.deliver(numbered)
+    def refused(self, message: FromPerson | None) -> None:
+        if isinstance(message, Write):
+            self.texts.setdefault(self.trial, []).insert(0, message.text)
 
     def take_the_pen(self) -> None:
         self.say(Pen(n=1))

@@ -36,7 +36,7 @@ class Cutting:
     """A run whose solutions are cut, instead of playing some; their authors need not be here, and who goes on is as it
     was there, unless --agent says otherwise. In a --config file it is called solutions."""
     condition: str = ""
-    """With --from: the condition of the solutions, as solo:senior; needed where the run has several."""
+    """With --from: the condition of the solutions, as solo:senior. Default: those of the only other agent alone."""
     task: str = ""
     """As for arena.run. Default: arithmetic, with --from that of the run."""
     split: Splits = "test"
@@ -112,7 +112,7 @@ def _given(config: CurveConfig) -> list[Episode]:
 
     assert config.solutions is not None
     count = config.episodes // max(1, config.samples) * config.samples
-    found = first_solutions(config.solutions, config.condition, count, "--from")
+    found = first_solutions(config.solutions, config.condition, count, "--from", config.pair.split(":")[-1])
     inherit(config, config.solutions, found, "--from")
     config.condition = found[0].condition
     return found

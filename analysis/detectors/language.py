@@ -51,8 +51,8 @@ class Identifier:
         self._any = _model()
         unknown = [language for language in languages if language not in self._any.labels]
         if unknown:
-            known = ", ".join(sorted(self._any.labels))
-            raise DetectorError(f"language: py3langid knows no {unknown[0]!r}; it knows {known}")
+            others = f"{len(self._any.labels)} others, as en, fr, de and zh"
+            raise DetectorError(f"language: py3langid knows no {unknown[0]!r}, but {others}")
         self.name, self.languages, self.confidence = "py3langid", tuple(languages), confidence
         self._given = copy.copy(self._any)
         self._given.set_languages(self.languages)

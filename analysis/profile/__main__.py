@@ -35,7 +35,7 @@ class Profiled:
     writer: str = "junior"
     """Who goes on: an agent of the run, a built-in one or one of --agent. The solutions' authors need not be here."""
     condition: str = ""
-    """Which of the run's solutions, as solo:senior; needed where it has several conditions."""
+    """Which of the run's solutions, as solo:senior. Default: those of the only other agent that solved alone."""
     episodes: int = 20
     """How many solutions, from the first on."""
     only: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
@@ -106,7 +106,7 @@ def _solutions(config: ProfileConfig) -> list[Episode]:
     if config.only:
         found = chosen_solutions(config.run, config.only)
     else:
-        found = first_solutions(config.run, config.condition, config.episodes, "RUN")
+        found = first_solutions(config.run, config.condition, config.episodes, "RUN", config.writer)
         config.condition = found[0].condition
     seen: dict[tuple[str, int, int | None], str] = {}
     for episode in found:

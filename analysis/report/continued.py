@@ -119,15 +119,11 @@ def _crossplay(folder: Path, name: str, found: dict[str, Any]) -> Section:
         for (question, one), p in zip(found["compared"].items(), p_values, strict=True)
     )
     head = ("question", "difference", "95% interval", "p (Holm)")
-    note = " ".join(
-        (
-            "Paired by problem; sign flips by problem. Dashed in the picture: partners that met in training.",
-            *found.get("remarks", ()),
-        )
-    )
+    note = " ".join(("Paired by problem; sign flips by problem.", *found.get("remarks", ())))
     return Section(
         f"Cross-play: {folder.name}",
-        grids=(Grid(f"crossplay-{name}-table", "", head, rows, note),),
+        ("Dashed in the picture: partners that met in training.",),
+        grids=(Grid(f"crossplay-{name}-table", "", head, rows, note),) if rows else (),
         pictures=(_picture(folder, "crossplay", name, "Who can go on from whom"),),
     )
 

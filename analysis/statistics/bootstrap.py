@@ -3,7 +3,7 @@
 `bootstrap_mean` is the one to use for means of measures without bounds, which are skewed more often than not. Grades
 have better (`proportion`, `paired_difference`, `retention`): with few problems, and near 0 and 1, bootstraps miss too
 often, and BCa and percentiles more than the studentised one, which is the default (docs/COVERAGE.md).
-A resample is a vector of weights, so all of them are one product of matrices.
+A resample is a vector of weights, so many of them are one product of matrices.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ METHODS = {
     "bca": "the bias-corrected and accelerated bootstrap",
     "percentile": "the percentile bootstrap",
 }
+DRAWN = 4_000_000
+"""Weights that are held at once."""
 FEWEST = 50
 """Clusters below which every kind of bootstrap covered less than 93% of something in our simulations."""
 
@@ -145,11 +147,10 @@ def _interval(
         if count > 1:
             notes += (f"all {unit}s are alike: every resample is the same, and the interval all that is possible",)
     else:
-        weights = drawn.multinomial(count, np.full(count, 1 / count), size=resamples) / count
         limits: Callable[[Floats, Floats, Floats, float], tuple[float, float]]
         limits = {"studentised": _studentised, "bca": _bca, "percentile": _percentile}[method]
         with np.errstate(divide="ignore", invalid="ignore"):  # a resample may hold no success, or one cluster only
-            low, high = limits(top, bottom, weights, level)
+            low, high = limits(top, bottom, _moments(top, bottom, resamples, drawn), level)
         low, high = max(low, bounds[0]), min(high, bounds[1])
     return Estimate(
         name,
@@ -167,15 +168,30 @@ def _interval(
     )
 
 
-def _percentile(top: Floats, bottom: Floats, weights: Floats, level: float) -> tuple[float, float]:
-    return _quantiles(_ratios(top, bottom, weights), (0.5 - level / 2, 0.5 + level / 2))
+def _moments(top: Floats, bottom: Floats, resamples: int, drawn: np.random.Generator) -> Floats:
+    """Of every resample the means [B, 5] of top, bottom, top^2, top bottom and bottom^2.
+
+    Weights are drawn some resamples at a time: all of them would be as large as resamples times clusters.
+    """
+    count = len(top)
+    columns = np.stack([top, bottom, top * top, top * bottom, bottom * bottom], axis=1) / count
+    out = np.empty((resamples, 5))
+    step = max(1, DRAWN // count)
+    for first in range(0, resamples, step):
+        size = min(step, resamples - first)
+        out[first : first + size] = drawn.multinomial(count, np.full(count, 1 / count), size=size) @ columns
+    return out
 
 
-def _bca(top: Floats, bottom: Floats, weights: Floats, level: float) -> tuple[float, float]:
+def _percentile(top: Floats, bottom: Floats, moments: Floats, level: float) -> tuple[float, float]:
+    return _quantiles(_ratios(moments), (0.5 - level / 2, 0.5 + level / 2))
+
+
+def _bca(top: Floats, bottom: Floats, moments: Floats, level: float) -> tuple[float, float]:
     """Efron (1987): quantiles moved by the median's bias and by the jackknife's skewness. As scipy.stats.bootstrap."""
     from scipy.special import ndtr, ndtri
 
-    found = _ratios(top, bottom, weights)
+    found = _ratios(moments)
     value = top.mean() / bottom.mean()
     near = 1e-12 * float(np.abs(top).max() / bottom.mean())
     below = float((found < value - near).mean() + (np.abs(found - value) <= near).mean() / 2)
@@ -189,20 +205,20 @@ def _bca(top: Floats, bottom: Floats, weights: Floats, level: float) -> tuple[fl
     return _quantiles(found, (float(moved[0]), float(moved[1])))
 
 
-def _studentised(top: Floats, bottom: Floats, weights: Floats, level: float) -> tuple[float, float]:
+def _studentised(top: Floats, bottom: Floats, moments: Floats, level: float) -> tuple[float, float]:
     """Efron and Tibshirani (1993), chapter 12.5: quantiles of (resample - estimate) / its standard error.
 
     A resample without spread has an infinite quantity, so that with too few clusters the limits are infinite and
     nobody is misled.
     """
-    found = _ratios(top, bottom, weights)
+    found = _ratios(moments)
     value = top.mean() / bottom.mean()
     count = len(top)
     # Linearised: the error of a ratio is that of the mean of top - ratio * bottom, over the mean of bottom.
-    squares = weights @ (top * top) - 2 * found * (weights @ (top * bottom)) + found**2 * (weights @ (bottom * bottom))
+    squares = moments[:, 2] - 2 * found * moments[:, 3] + found**2 * moments[:, 4]
     own = float(np.sqrt(((top - value * bottom) ** 2).mean() / count) / bottom.mean())
     scale = float(((top - value * bottom) ** 2).mean())
-    errors = np.sqrt(np.where(squares > 1e-12 * scale, squares, 0.0) / count) / (weights @ bottom)
+    errors = np.sqrt(np.where(squares > 1e-12 * scale, squares, 0.0) / count) / moments[:, 1]
     near = 1e-12 * float(np.abs(top).max() / bottom.mean())
     away = np.where(np.abs(found - value) <= near, 0.0, found - value)
     t = np.where(away == 0, 0.0, away / errors)
@@ -210,8 +226,8 @@ def _studentised(top: Floats, bottom: Floats, weights: Floats, level: float) -> 
     return value - high * own, value - low * own
 
 
-def _ratios(top: Floats, bottom: Floats, weights: Floats) -> Floats:
-    found: Floats = (weights @ top) / (weights @ bottom)
+def _ratios(moments: Floats) -> Floats:
+    found: Floats = moments[:, 0] / moments[:, 1]
     return found
 
 

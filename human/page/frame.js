@@ -13,6 +13,14 @@ export function spokenMode() {
   return mode in words.aloudModes ? mode : "words";
 }
 
+/** Where somebody works, nothing moves when something comes or goes above. @param {() => void} change */
+function steady(change) {
+  const at = document.activeElement ?? document.body;
+  const before = at.getBoundingClientRect().top;
+  change();
+  if (at !== document.body && at.isConnected) window.scrollBy(0, at.getBoundingClientRect().top - before);
+}
+
 export class Frame {
   /**
    * @param {object} acts
@@ -25,7 +33,12 @@ export class Frame {
     this.speaker = speaker;
     this.title = el("p", { class: "title", dir: "auto" });
     this.banner = el("p", {});
-    this.lost = el("div", { class: "banner", hidden: true }, this.banner, button(words.tryNow, tryNow));
+    this.lost = el(
+      "section",
+      { class: "banner", "aria-label": words.connection, hidden: true },
+      this.banner,
+      button(words.tryNow, tryNow),
+    );
     this.letters = el("div", {});
     this.main = el("main", { id: "main" });
     this.withdraw = button(words.withdraw, () => this.sure.showModal(), { hidden: true });
@@ -43,7 +56,8 @@ export class Frame {
     );
     document.documentElement.lang = words.language;
     document.body.replaceChildren(
-      el("header", {}, this.title, this.lost, this.letters),
+      el("header", {}, this.title),
+      el("div", { class: "notes" }, this.lost, this.letters),
       this.main,
       this.footer,
       this.sure,
@@ -70,7 +84,7 @@ export class Frame {
     else if (standing === "on" && !this.lost.hidden && joined) this.speaker.say(words.back);
     const hide = standing === "on" || standing === "stopped" || (standing === "joining" && this.lost.hidden);
     if (hide && this.lost.contains(document.activeElement)) this.main.querySelector("h1")?.focus();
-    this.lost.hidden = hide;
+    if (this.lost.hidden !== hide) steady(() => (this.lost.hidden = hide));
   }
 
   /** A message of the researchers stays until it is closed, and takes nobody away from what they do. @param {string} text */
@@ -82,12 +96,12 @@ export class Frame {
       el("h2", { id: heading }, words.letter),
       el("p", { class: "text", dir: "auto" }, visible(text)),
       button(words.close, () => {
-        letter.remove();
+        steady(() => letter.remove());
         const box = this.main.querySelector("textarea");
         (box && shown(box) ? box : this.main.querySelector("h1"))?.focus();
       }),
     );
-    this.letters.append(letter);
+    steady(() => this.letters.append(letter));
     this.speaker.alert(`${words.letter}: ${visible(text)}`);
   }
 

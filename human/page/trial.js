@@ -104,9 +104,9 @@ export class Trial {
 
   /** Focus goes to the box, but never away from a control that somebody is at. */
   #asked() {
-    const { box, take, ask } = this.turn;
+    const { box, ask } = this.turn;
     const there = document.activeElement === box;
-    if (!busy() || document.activeElement === take) box.focus();
+    if (!busy()) box.focus();
     if (ask && (there || document.activeElement !== box))
       this.means.speaker.say(`${words.yourTurn} ${words.asked(ask)}`);
   }

@@ -34,7 +34,7 @@ function asked(ask) {
 function left(seconds) {
   if (seconds <= 0) return "The time is over";
   if (seconds < 10) return "Less than 10 seconds left";
-  if (seconds < 115) return `About ${Math.floor(seconds / 10) * 10} seconds left`;
+  if (seconds < 115) return `About ${Math.round(seconds / 10) * 10} seconds left`;
   return `About ${Math.round(seconds / 60)} minutes left`;
 }
 
@@ -45,6 +45,7 @@ export const words = {
   opening: "Connecting to the study …",
   lost: (/** @type {number} */ seconds) =>
     `The connection is lost. What you typed is kept. The next try is ${seconds < 1.5 ? "now" : `in ${plural(Math.round(seconds), "second")}`}.`,
+  connection: "Connection",
   lostAloud: "The connection is lost. What you typed is kept. We keep trying.",
   trying: "The connection is lost. What you typed is kept. Trying again …",
   tryNow: "Try now",

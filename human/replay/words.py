@@ -2,27 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from rich.text import Text
 
+from human.keys import Key
 from human.replay.factors import ASCII_BARS, BARS
 from human.replay.paint import CHANGES, Look
-
-
-class Key(NamedTuple):
-    """A key of the viewer."""
-
-    keys: str
-    """As Textual names them."""
-    shown: str
-    """As people do."""
-    action: str
-    title: str
-    help: str
-    footer: str = ""
-    """In the line at the bottom, if it is there."""
-
 
 KEYS = (
     Key("f", "f", "filter", "Filter", "by verdict, jargon, handoffs, who wrote, condition, step, ending", "filter"),

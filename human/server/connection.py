@@ -29,8 +29,10 @@ async def serve_screen(socket: ServerConnection, hall: Hall, limits: Limits) -> 
     waiting: asyncio.Queue[ToPerson | None] = asyncio.Queue()
 
     def send(message: ToPerson) -> None:
-        # A screen that reads too slowly is closed: what it missed is told when it comes back.
-        waiting.put_nowait(message if waiting.qsize() < limits.waiting else None)
+        if waiting.qsize() < limits.waiting:
+            waiting.put_nowait(message)
+        else:  # a screen that reads too slowly: what it missed is told when it comes back; a goodbye would wait, too
+            socket.transport.abort()
 
     writer = asyncio.create_task(_write(socket, waiting))
     session: Session | None = None
@@ -55,7 +57,7 @@ async def serve_screen(socket: ServerConnection, hall: Hall, limits: Limits) -> 
 
 async def drop(hall: Hall, session: Session) -> None:
     """Forgets a session that failed: whoever comes back goes on from the record."""
-    hall.sessions.pop(session.person.id, None)
+    hall.forgets(session)
     await session.stop()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -62,23 +62,23 @@ def check_seal(path: Path, known: str | None, seal: str) -> None:
 def hall_of(study: Study, stimuli: Stimuli, record: Record, *, draft: bool, slots: int = 64) -> Iterator[Hall]:
     """The study's hall, with the partners that its live conditions need. Raises UserError."""
     with ExitStack() as stack:
-        partners = _partners(study, slots, stack)
+        partners = seated({one.partner for one in study.seen if one.partner}, study, slots, stack)
         hall = Hall(study, stimuli, record, partners, draft)
         stack.callback(hall.close)
         yield hall
 
 
-def _partners(study: Study, slots: int, stack: ExitStack) -> Mapping[str, Agent]:
-    """By name. Seats of one model share its forwards, however many people there are."""
+def seated(names: Iterable[str], study: Study, slots: int, stack: ExitStack) -> Mapping[str, Agent]:
+    """Agents by name. Seats of one model share its forwards, however many people there are. Raises UserError."""
     from agents.contract import AgentError
     from agents.registry import make_agent, resolve
 
     out: dict[str, Agent] = {}
-    for name in sorted({one.partner for one in study.seen if one.partner}):
+    for name in sorted(names):
         try:
             agent = make_agent(resolve(name, study.agents))
         except AgentError as error:
-            fail(f"{study.path}: [[conditions]] partner {name}: {error}")
+            fail(f"{study.path}: {name}: {error}")
         if hasattr(agent, "vocabulary"):
             from agents.language_model import LanguageModel
             from arena.run import settle_threads

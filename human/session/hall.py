@@ -46,6 +46,11 @@ class Hall:
         pair = [(episode, expected)]
         return (await loop.run_in_executor(self._grading, graded, pair, self.task, self._grader))[0]
 
+    def forgets(self, session: Session) -> None:
+        """A session that failed is none that somebody could come back to."""
+        if self.sessions.get(session.person.id) is session:
+            del self.sessions[session.person.id]
+
     def close(self) -> None:
         self._grading.shutdown()
         self._grader.close()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -41,6 +42,7 @@ from human.session.past import Past, Unfinished, past_of
 from human.session.trial import TrialRun
 from human.study import Trial
 
+LOG = logging.getLogger("human.session")
 Send = Callable[[ToPerson], None]
 Flow = Callable[["Session"], Awaitable[None]]
 
@@ -257,7 +259,9 @@ class Session:
         except asyncio.CancelledError:
             raise
         except Exception:
+            self.hall.forgets(self)  # whoever comes back goes on from the record
             self.tell(Bye(name="error", text="something went wrong here, and what you did is kept; please tell us"))
+            LOG.exception("the session of %s failed", self.person.id)
             raise
 
     async def stop(self) -> None:

@@ -1,0 +1,1 @@
+"""The terminal app for people: ``python -m human.app``."""

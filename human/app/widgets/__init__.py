@@ -1,0 +1,1 @@
+"""The parts of the app's screen, one a file."""

@@ -1,0 +1,654 @@
+"""Joining a study: links, keys, connections that break, and the line client."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import stat
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from human.app.__main__ import cli
+from human.app.app import PersonApp
+from human.clock import Clock
+from human.desk import MessageDesk
+from human.join import Invitation, JoinedStudy, Keys, invitation
+from human.line import LineScreen
+from human.messages import (
+    Ack,
+    Answer,
+    Ask,
+    Bye,
+    End,
+    FromPerson,
+    FromResearcher,
+    Graded,
+    Join,
+    Leave,
+    Note,
+    Notice,
+    Numbered,
+    Over,
+    Page,
+    Pause,
+    Pen,
+    Problem,
+    Question,
+    Refused,
+    Resume,
+    Said,
+    Time,
+    ToPerson,
+    Try,
+    Welcome,
+    Whole,
+    Withdraw,
+    Write,
+    Writing,
+    from_person,
+)
+from tests.apps import Told, shows, until, write
+
+PROBLEM = Problem(id="1", question="How many?", authors=("you", "bot"), number=1, of=2)
+RATE = Page(id="r", title="Rate", questions=(Question(id="ease", text="Easy?", kind="scale"),), problem="1")
+LAST = Page(id="end", title="Thanks", text=("Your code: X",), last=True)
+
+
+def asked(turn: int = 1, **other: Any) -> Ask:
+    given = {"unit": "word", "held": 1, "words_left": 9, "opening": False, "goes_on": False, "unfinished": False}
+    return Ask.model_validate({"turn": turn, "stuck": False, "on_demand": False, **given, **other})
+
+
+# Links and keys
+
+
+@pytest.mark.parametrize(
+    ("link", "url"),
+    [
+        ("https://study.example.org/#abc", "wss://study.example.org/socket"),
+        ("https://study.example.org:8443/#abc", "wss://study.example.org:8443/socket"),
+        ("https://study.example.org/run/#abc", "wss://study.example.org/run/socket"),
+        ("wss://study.example.org/socket#abc", "wss://study.example.org/socket"),
+        (" http://127.0.0.1:8765/#abc\n", "ws://127.0.0.1:8765/socket"),
+        ("ws://localhost:8765#abc", "ws://localhost:8765/socket"),
+        ("http://[::1]:8765/#abc", "ws://[::1]:8765/socket"),
+    ],
+)
+def test_a_link_as_it_is_sent(link: str, url: str) -> None:
+    read = invitation(link)
+    assert (read.url, read.token) == (url, "abc")
+
+
+@pytest.mark.parametrize(
+    ("link", "said"),
+    [
+        ("study.example.org/#secret", "is no link"),
+        ("ftp://study.example.org/#secret", "is no link"),
+        ("https://[x/#secret", "is no link"),
+        ("https://study.example.org:x/#secret", "is no link"),
+        ("https://study.example.org/", "has no token"),
+        ("https://study.example.org/#", "has no token"),
+        ("https://study.example.org/#" + "secret" * 50, "has no token"),
+        ("http://study.example.org/#secret", "is not secret on its way to study.example.org"),
+        ("ws://192.168.0.7:8765/#secret", "ask for a link that begins https://"),
+        ("http://127.0.0.1.example.org/#secret", "is not secret"),
+    ],
+)
+def test_what_is_no_link_is_one_line_without_the_token(
+    link: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli(["--join", link]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --join: ")
+    assert said in error
+    assert "secret" not in error.replace("not secret", "")
+    assert error.count("\n") == 1
+
+
+def test_a_screen_needs_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli(["--join", "https://study.example.org/#abc"]) == 2
+    assert "--line asks line by line" in capsys.readouterr().err
+
+
+def test_a_key_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    keys = Keys(invitation("https://a.example/#abc"))
+    assert keys.read() == ""
+    keys.write("the key")
+    assert keys.path.is_relative_to(tmp_path)
+    assert stat.S_IMODE(keys.path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(keys.path.parent.stat().st_mode) == 0o700
+    assert "abc" not in keys.path.name
+    assert Keys(invitation("https://a.example/#abc")).read() == "the key"
+    assert Keys(invitation("https://a.example/#abd")).read() == ""
+    for broken in ("", "[]", '{"key": 3}', '{"key": "' + "x" * 300 + '"}'):
+        keys.path.write_text(broken)
+        assert keys.read() == ""
+    keys.write("")
+    assert not keys.path.exists()
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
+    Keys(invitation("https://a.example/#abc")).write("lost")
+
+
+# A study that breaks connections
+
+
+class Study:
+    """Speaks the messages as the server of a study does: in order, each once, acknowledged when it is done."""
+
+    def __init__(self, act: Callable[[Study, Any], Awaitable[None]]) -> None:
+        self.act = act
+        self.joins: list[Join] = []
+        self.done: list[FromPerson] = []
+        self.tried: list[Try] = []
+        self.seen: list[tuple[str, int]] = []
+        """Every counted message as it came, done before or not."""
+        self.last = 0
+        self.greeting: list[ToPerson] = []
+        self.breaks: list[str] = []
+        """At the next counted messages: break before it is done, or after, or drop or refuse it; "" does it."""
+        self.socket: ServerConnection | None = None
+        self.port = 0
+
+    async def tell(self, *messages: ToPerson) -> None:
+        assert self.socket
+        for message in messages:
+            await self.socket.send(message.model_dump_json())
+
+    async def serve(self, socket: ServerConnection) -> None:
+        joined = from_person(await socket.recv())
+        assert isinstance(joined, Join)
+        self.joins.append(joined)
+        self.socket = socket
+        if joined.key not in ("", "the key"):
+            await self.tell(Bye(name="no_access", text="this key opens nothing"))
+            return
+        if not joined.key and self.last:
+            await self.tell(Bye(name="no_access", text="this link was used already"))
+            return
+        await self.tell(Welcome(key="the key" if joined.token else "", last=self.last, title="A study"))
+        await self.tell(*self.greeting)
+        async for data in socket:
+            message = from_person(data)
+            if isinstance(message, Try):
+                self.tried.append(message)
+            elif not await self.take(message):
+                return
+
+    async def take(self, message: Any) -> bool:
+        self.seen.append((message.type, message.n))
+        if message.n <= self.last:
+            await self.tell(Ack(n=message.n))
+            return True
+        assert message.n == self.last + 1
+        then = self.breaks.pop(0) if self.breaks else ""
+        if then == "before":
+            return False
+        if then == "drop":
+            await self.tell(Refused(name="too_fast", text="too many messages at once"))
+            return True
+        if then == "refuse":
+            await self.tell(Refused(n=message.n, name="not_your_turn", text="this turn is over"))
+            return True
+        if then == "order":
+            await self.tell(Refused(n=message.n, name="out_of_order", text="a message before it is missing"))
+            return True
+        self.last = message.n
+        self.done.append(message)
+        if then == "after":
+            return False
+        await self.tell(Ack(n=message.n))
+        await self.act(self, message)
+        return True
+
+
+@pytest.fixture(autouse=True)
+def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
+async def nothing(study: Study, message: Any) -> None:
+    pass
+
+
+def at(port: int) -> Invitation:
+    return invitation(f"http://127.0.0.1:{port}/#the-token")
+
+
+def studying(study: Study, visit: Callable[[JoinedStudy], Awaitable[None]], client: Any = "app") -> None:
+    async def go() -> None:
+        async with serve(study.serve, "127.0.0.1", 0) as server, asyncio.timeout(50):
+            study.port = next(iter(server.sockets)).getsockname()[1]
+            await visit(JoinedStudy(at(study.port), client, first_wait=0.02, patience=0.2))
+
+    asyncio.run(go())
+
+
+async def hear(link: JoinedStudy, heard: list[ToPerson]) -> None:
+    async for message in link.told():
+        heard.append(message)
+
+
+def write_it(turn: int = 1) -> Write:
+    return Write(n=1, turn=turn, text=f"text {turn}")
+
+
+@pytest.mark.parametrize("then", ["before", "after", "drop", "order"])
+def test_everything_is_done_once_and_in_order_whatever_breaks(then: str) -> None:
+    study = Study(nothing)
+    study.breaks = ["", then, "", then, ""]
+
+    async def visit(link: JoinedStudy) -> None:
+        heard: list[ToPerson] = []
+        listening = asyncio.create_task(hear(link, heard))
+        for turn in range(1, 6):
+            link.send(write_it(turn))
+        while len(study.done) < 5:
+            await asyncio.sleep(0.01)
+        assert not any(isinstance(message, Refused) and message.name == "out_of_order" for message in heard)
+        link.send(Leave(n=1))
+        while study.last < 6:
+            await asyncio.sleep(0.01)
+        await study.tell(Bye(name="left", text="come back"))
+        await listening
+        assert heard[-1] == Bye(name="left", text="come back")
+
+    studying(study, visit)
+    assert [message.turn for message in study.done if isinstance(message, Write)] == [1, 2, 3, 4, 5]
+    assert [getattr(message, "n", 0) for message in study.done] == [1, 2, 3, 4, 5, 6]
+    assert study.joins[0] == Join(token="the-token", client="app")
+    assert all(join == Join(key="the key", client="app") for join in study.joins[1:])
+    assert (len(study.joins) > 1) == (then != "drop")
+
+
+def test_what_is_refused_frees_its_number_and_is_said() -> None:
+    study = Study(nothing)
+    study.breaks = ["refuse", "", "refuse"]
+
+    async def visit(link: JoinedStudy) -> None:
+        heard: list[ToPerson] = []
+        listening = asyncio.create_task(hear(link, heard))
+        link.send(write_it(1))
+        link.send(write_it(2))
+        link.send(Note(n=1, what="pasted", characters=3))
+        link.send(write_it(3))
+        while len(study.done) < 2:
+            await asyncio.sleep(0.01)
+        listening.cancel()
+        refused = [message for message in heard if isinstance(message, Refused)]
+        assert [message.n for message in refused] == [1], "nobody needs to know of a note"
+
+    studying(study, visit)
+    assert study.seen == [("write", 1), ("write", 1), ("note", 2), ("write", 2)]
+    assert [message.turn for message in study.done if isinstance(message, Write)] == [2, 3]
+
+
+def test_coming_back_by_the_same_command() -> None:
+    study = Study(nothing)
+
+    async def visit(link: JoinedStudy) -> None:
+        for number in (1, 2):
+            again = JoinedStudy(link.invited, "app")
+            listening = asyncio.create_task(hear(again, []))
+            again.send(write_it(number))
+            while study.last < number:
+                await asyncio.sleep(0.01)
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    studying(study, visit)
+    assert [join.key for join in study.joins] == ["", "the key"]
+    assert [getattr(message, "n", 0) for message in study.done] == [1, 2]
+
+
+def test_a_key_that_opens_nothing_gives_way_to_the_token() -> None:
+    study = Study(nothing)
+
+    async def visit(link: JoinedStudy) -> None:
+        keys = Keys(link.invited)
+        keys.write("of another time")
+        heard: list[ToPerson] = []
+        listening = asyncio.create_task(hear(link, heard))
+        while not heard:
+            await asyncio.sleep(0.01)
+        assert isinstance(heard[0], Welcome)
+        assert keys.read() == "the key"
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+        # And where the token opens nothing either, what was said of the key is said.
+        keys.write("of another time")
+        study.last, heard = 3, []
+        await hear(JoinedStudy(link.invited, "app", first_wait=0.02), heard)
+        assert heard == [Bye(name="no_access", text="this key opens nothing")]
+
+    studying(study, visit)
+
+
+def test_a_server_that_is_not_there_is_said_and_waited_for() -> None:
+    async def go() -> None:
+        link = JoinedStudy(invitation("http://127.0.0.1:9/#abc"), "app", first_wait=0.01)
+        listening = asyncio.create_task(hear(link, []))
+        async with asyncio.timeout(20):
+            while "trying again" not in link.trouble:
+                await asyncio.sleep(0.01)
+            assert "127.0.0.1" in link.trouble
+            link.send(Leave(n=1))
+            await listening
+
+    asyncio.run(go())
+
+
+def test_who_is_not_let_in_is_told() -> None:
+    async def go() -> None:
+        async def refuse(connection: Any, request: Any) -> Any:
+            return connection.respond(404, "nothing here")
+
+        async with serve(lambda socket: asyncio.sleep(0), "127.0.0.1", 0, process_request=refuse) as server:
+            heard: list[ToPerson] = []
+            await hear(JoinedStudy(at(next(iter(server.sockets)).getsockname()[1]), "app"), heard)
+            assert heard == [Bye(name="refused", text="127.0.0.1 does not let you in (it says 404)")]
+
+    asyncio.run(go())
+
+
+# The app in a study
+
+
+def test_the_app_in_a_study_whose_connection_breaks() -> None:
+    desk = MessageDesk(lambda message: None, Clock())
+    desk.turns = [(1, "the cat")]
+
+    async def act(study: Study, message: Any) -> None:
+        if isinstance(message, Answer) and message.screen == "welcome":
+            study.greeting = [PROBLEM, *desk.again(), asked(), Time(spent=1.0)]
+            await study.tell(*study.greeting)
+        elif isinstance(message, End):
+            study.greeting = [RATE]
+            await study.tell(Whole(turns=((1, "the cat"), (0, f" {message.text}"))), Over(ended="end"), RATE)
+        elif isinstance(message, Answer):
+            await study.tell(LAST)
+
+    study = Study(act)
+    study.greeting = [Page(id="welcome", title="Hello", text=("Read this.",))]
+
+    async def visit(link: JoinedStudy) -> None:
+        app = PersonApp(link)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await shows(app, pilot, "A study", "Hello", "Read this.")
+            await pilot.press("enter")
+            await shows(app, pilot, "░the cat", "Your turn: one word")
+            await pilot.press(*"si")
+            assert study.socket
+            await study.socket.close()
+            await until(pilot, lambda: len(study.joins) == 2)
+            await write(app, pilot, "x", "f2")
+            assert app.state.turns
+            await shows(app, pilot, "▍ six", "Easy?")
+            await pilot.press("4")
+            await study.socket.close()
+            await until(pilot, lambda: len(study.joins) == 3)
+            await until(pilot, lambda: not link.trouble)
+            await pilot.press("enter")
+            await shows(app, pilot, "Thanks", "Your code: X")
+            await pilot.press("enter")
+            await until(pilot, lambda: app._exit)
+
+    studying(study, visit)
+    assert [message.type for message in study.done] == ["answer", "end", "answer"]
+    assert study.done[-1] == Answer(n=3, screen="r", answers={"ease": 4})
+
+
+# Line by line
+
+
+class Lines(io.StringIO):
+    """What is said, each line given to a function that may type the next."""
+
+    def __init__(self, reply: Callable[[str], str | None], typed: int):
+        super().__init__()
+        self._reply, self._typed = reply, typed
+
+    def write(self, text: str) -> int:
+        for line in text.splitlines():
+            if line and (answer := self._reply(line)) is not None:
+                os.write(self._typed, f"{answer}\n".encode())
+        return super().write(text)
+
+
+def read_out(link: Any, reply: Callable[[str], str | None], live: bool = True) -> str:
+    """A line screen that is typed at; all that it said."""
+    ours, theirs = os.pipe()
+
+    async def go() -> str:
+        with os.fdopen(ours) as typed, os.fdopen(theirs, "w"):
+            said = Lines(reply, theirs)
+            screen = LineScreen(link, typed, said)
+            screen._live = live
+            async with asyncio.timeout(30):
+                await screen.run()
+            return said.getvalue()
+
+    return asyncio.run(go())
+
+
+def script(*pairs: tuple[str, str]) -> Callable[[str], str | None]:
+    """Types the second when a line begins with the first, one after the other."""
+    left = list(pairs)
+
+    def reply(line: str) -> str | None:
+        if left and line.startswith(left[0][0]):
+            return left.pop(0)[1]
+        return None
+
+    return reply
+
+
+def test_a_problem_line_by_line() -> None:
+    link = Told(
+        Welcome(title="A [study]\x1b"),
+        PROBLEM,
+        Writing(author=1, may_take=True),
+        Said(author=1, text="One two."),
+        Said(author=1, text=" Then"),
+        Said(author=1, text=" three."),
+        Notice(text="kept: \x1b[2J"),
+        asked(),
+    )
+
+    async def after() -> None:
+        while not any(isinstance(message, End) for message in link.sent):
+            await asyncio.sleep(0.01)
+        link.tell(Whole(turns=((1, "One two. Then three."), (0, " four"))), Over(ended="end"), RATE)
+        while not any(isinstance(message, Answer) for message in link.sent):
+            await asyncio.sleep(0.01)
+        link.tell(Graded(verdict="correct", answer="4", reason="equal"), FromResearcher(text="thank you"))
+        link.tell(LAST, Bye(name="over", text="the end"))
+        link.queue.put_nowait(None)
+
+    told = link.told
+
+    async def driven() -> Any:
+        task = asyncio.create_task(after())
+        async for message in told():
+            yield message
+        await task
+
+    link.told = driven  # type: ignore[method-assign]
+    said = read_out(link, script(("your turn", "/end four"), ("a number from 1 to 7", "x"), ("a number", "6")))
+    assert said.splitlines() == [
+        "A [study]\u241b",
+        "problem 1 of 2: How many?",
+        "you are you, with bot; /help lists the commands",
+        "bot writes; Enter asks for the pen",
+        "bot: One two.",
+        "kept: \u241b[2J",
+        "bot: Then three.",
+        "your turn: one word (9 words left)",
+        "so far: One two. Then three.",
+        "the solution is over",
+        "Rate",
+        "Easy?",
+        "a number from 1 to 7",
+        "Easy?",
+        "a number from 1 to 7",
+        "the answer is right: 4 (equal)",
+        "from the researcher: thank you",
+        "Thanks",
+        "Your code: X",
+        "the end",
+    ]
+    assert link.sent == [End(n=1, turn=1, text="four"), Answer(n=1, screen="r", answers={"ease": 6})]
+
+
+def test_commands_line_by_line() -> None:
+    link = Told(PROBLEM, Time(spent=3.0), Writing(author=1, may_take=True))
+    steps: list[tuple[str, str, list[ToPerson]]] = [
+        ("bot writes", "ahead", []),
+        ("it is not your turn yet; kept for it: ahead", "", [asked(1, goes_on=True, on_demand=True)]),
+        ("typed before your turn: ahead", "/undo", []),
+        ("what was typed before your turn is dropped", "/text", []),
+        ("nothing is written yet", "/help", []),
+        ("/more asks", "/nothing", []),
+        ("there is no /nothing", "/time", []),
+        ("0:0", "", []),
+        ("nothing was typed", "/pause", [Time(spent=4.0, running=False, why="paused")]),
+        ("the clock stands at 0:04: paused", "", [Time(spent=4.0), asked(2)]),
+        ("your turn", "/withdraw", []),
+        ("y for yes", "n", []),
+        ("you stay", "//slash", [asked(3)]),
+        ("your turn", "/undo", [asked(4)]),
+        ("your turn", "/give", [asked(5)]),
+        ("your turn", "x" * 9000, []),
+        ("too long", "/more", []),
+    ]
+
+    def reply(line: str) -> str | None:
+        if steps and line.startswith(steps[0][0]):
+            _, answer, messages = steps.pop(0)
+            asyncio.get_running_loop().call_later(0.05, link.tell, *messages)
+            if not steps:
+                asyncio.get_running_loop().call_later(0.1, link.queue.put_nowait, None)
+            return answer
+        return None
+
+    read_out(link, reply)
+    assert not steps
+    kinds = [type(message).__name__.lower() for message in link.sent]
+    assert kinds == ["pen", "pause", "resume", "write", "undo", "give", "extend"]
+    assert isinstance(link.sent[0], Pen)
+    assert isinstance(link.sent[1], Pause)
+    assert isinstance(link.sent[2], Resume)
+    assert link.sent[3] == Write(n=1, turn=2, text="/slash")
+
+
+def test_every_kind_of_question_line_by_line() -> None:
+    questions = (
+        Question(id="who", text="Who?", kind="choice", options=("me", "you")),
+        Question(id="how", text="How?", kind="scale", options=("bad", "good")),
+        Question(id="age", text="Age?", kind="number"),
+        Question(id="more", text="More?", kind="text", optional=True),
+    )
+    link = Told(Page(id="a", title="Read"), Page(id="b", title="About you", questions=questions, wrong=("how",)))
+
+    def reply(line: str) -> str | None:
+        answers = {
+            "Enter: Go on": "",
+            "a number from 1 to 2": "3" if "2: you" in heard and heard.count(line) < 1 else "2",
+            "a number from 1 (bad) to 7 (good)": "7",
+            "a number": "1.5",
+            "a line, or Enter to pass": "",
+        }
+        heard.append(line)
+        if line == "a line, or Enter to pass":
+            asyncio.get_running_loop().call_later(0.2, link.queue.put_nowait, None)
+        return answers.get(line)
+
+    heard: list[str] = []
+    second = link.queue._queue.pop()  # type: ignore[attr-defined]  # told when the first is answered
+    sent = link.send
+
+    def send(message: Numbered | Try) -> None:
+        sent(message)
+        if len(link.sent) == 1:
+            link.tell(second)
+
+    link.send = send  # type: ignore[method-assign]
+    read_out(link, reply)
+    assert link.sent == [
+        Answer(n=1, screen="a", answers={}),
+        Answer(n=1, screen="b", answers={"who": "you", "how": 7, "age": 1.5}),
+    ]
+    assert "How? (this was not right)" in heard
+    assert heard.count("Who?") == 2
+
+
+def test_the_lines_of_a_pipe_wait_until_they_are_asked_for() -> None:
+    link = Told(PROBLEM, Said(author=1, text="so"), asked(1))
+    told = link.told
+
+    async def driven() -> Any:
+        async for message in told():
+            yield message
+            if isinstance(message, Ask) and message.turn == 1:
+                asyncio.get_running_loop().call_later(0.1, link.tell, Whole(turns=((1, "so"), (0, " one"))), asked(2))
+
+    link.told = driven  # type: ignore[method-assign]
+    ours, theirs = os.pipe()
+    os.write(theirs, b"one\n/end two\n")
+    os.close(theirs)
+
+    async def go() -> str:
+        with os.fdopen(ours) as typed:
+            said = io.StringIO()
+            running = asyncio.create_task(LineScreen(link, typed, said).run())
+            async with asyncio.timeout(20):
+                while len(link.sent) < 2:
+                    await asyncio.sleep(0.01)
+                link.tell(Over(ended="end"), Page(id="a", title="Go"))
+                while len(link.sent) < 3:
+                    await asyncio.sleep(0.01)
+                link.queue.put_nowait(None)
+                await running
+            return said.getvalue()
+
+    said = asyncio.run(go())
+    assert link.sent == [Write(n=1, turn=1, text="one"), End(n=1, turn=2, text="two"), Leave(n=1)]
+    assert "> one\n" in said
+    assert "the text so far" not in said, "one's own text is not read out again"
+
+
+def test_whoever_comes_back_hears_the_text() -> None:
+    link = Told(PROBLEM, Whole(turns=((1, "so"), (0, " she"))), asked(4, draft=" has"))
+    link.queue.put_nowait(None)
+    said = read_out(link, lambda line: None)
+    assert "the text so far:\n[bot]so\n[you] she\n" in said
+
+
+def test_leaving_line_by_line_through_a_connection() -> None:
+    async def act(study: Study, message: Any) -> None:
+        if isinstance(message, Leave | Withdraw):
+            await study.tell(Bye(name="left", text="you can come back later"))
+
+    study = Study(act)
+    study.greeting = [PROBLEM, asked()]
+    said = ""
+
+    async def visit(link: JoinedStudy) -> None:
+        nonlocal said
+        ours, theirs = os.pipe()
+        with os.fdopen(ours) as typed, os.fdopen(theirs, "w"):
+            shown = Lines(script(("your turn", "/quit"), ("y for yes", "y")), theirs)
+            screen = LineScreen(link, typed, shown)
+            screen._live = True
+            assert await screen.run() == "you can come back later"
+            said = shown.getvalue()
+
+    studying(study, visit, "line")
+    assert study.joins[0].client == "line"
+    assert [message.type for message in study.done] == ["leave"]
+    assert said.endswith("you can come back later\n")

@@ -1,0 +1,214 @@
+"""The page when the network does not hold, the browser is reloaded, or the session is opened elsewhere."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from human.messages import Bye, Page, Question, Write
+from tests.chromium import CONTROL, Chromium, Tab
+from tests.page_server import PageServer, Session
+from tests.page_study import LAST
+from tests.paging import BOX, FOCUS, eventually, press, quiet, together
+
+
+def test_a_reload_keeps_text_and_draft(tab: Tab, page_server: PageServer) -> None:
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    tab.type("not sent, with\nquotes <b>")
+    tab.call("Page.reload")
+    tab.wait(f"{BOX}?.value === 'not sent, with\\nquotes <b>'")
+    tab.sees("She has nine.")
+    tab.sees("Your turn")
+    assert [join.key != "" for join in session.joins] == [False, True]
+    tab.go(f"http://{page_server.host}/")
+    tab.wait(f"{BOX}?.value === 'not sent, with\\nquotes <b>'")
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    assert session.joins[-1].token == "", "the link of this session is not exchanged twice"
+    stored = tab.run("JSON.stringify({ ...localStorage, ...sessionStorage })")
+    assert session.token not in stored
+    quiet(tab)
+
+
+def test_a_form_keeps_what_was_typed_over_a_reload(tab: Tab, page_server: PageServer) -> None:
+    page = Page(id="f", title="Form", questions=(Question(id="t", text="Say", kind="text"),))
+
+    async def script(session: Session) -> None:
+        await session.page(page)
+        await session.page(LAST)
+
+    session = page_server.begin(script)
+    tab.go(page_server.link(session))
+    tab.sees("Say")
+    tab.run("document.querySelector('textarea').focus()")
+    tab.type("half an ans")
+    tab.call("Page.reload")
+    tab.wait("document.querySelector('textarea')?.value === 'half an ans'")
+    tab.run("document.querySelector('textarea').focus()")
+    page_server.cut()
+    tab.sees("connection is lost")
+    tab.type("wer")
+    page_server.mend()
+    tab.wait("document.querySelector('.banner').hidden")
+    assert "TEXTAREA" in tab.run(FOCUS), "a reconnection takes the focus from nobody"
+    press(tab, "Go on")
+    tab.sees("HANDOFF-DONE")
+    assert session.done[-1].answers["t"].replace("wer", "") == "half an ans"
+    assert "half an" not in tab.run("JSON.stringify({ ...localStorage })")
+
+
+@pytest.mark.parametrize("lost", ["before it was sent", "on its way", "its answer"])
+def test_what_was_sent_into_a_lost_connection_is_done_once(tab: Tab, page_server: PageServer, lost: str) -> None:
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    tab.type("So two go.")
+    session.deaf, session.mute = lost == "on its way", lost == "its answer"
+    if lost != "before it was sent":
+        tab.key("Enter", CONTROL)
+        tab.wait("Object.keys(localStorage).some((name) => name.endsWith('outbox'))")
+        eventually(lambda: session.deaf or any(isinstance(one, Write) for one in session.done))
+        page_server.cut()
+    else:
+        page_server.cut()
+        tab.sees("connection is lost")
+        tab.key("Enter", CONTROL)
+        tab.sees("sent as soon as the connection is back")
+        tab.type("I type on.")
+    tab.call("Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+    time.sleep(1.5)
+    tab.sees("What you typed is kept")
+    session.deaf = session.mute = False
+    tab.call("Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1)
+    page_server.mend()
+    tab.run("[...document.querySelectorAll('.banner:not([hidden]) button')].forEach((one) => one.click())")
+    tab.sees("five left.")
+    tab.sees("Your turn")
+    assert [one.text for one in session.done if isinstance(one, Write)] == ["So two go."]
+    assert tab.run(f"{BOX}.value") == ("I type on." if lost == "before it was sent" else "")
+    assert tab.run(f"document.activeElement === {BOX}")
+
+
+def test_a_reload_with_something_unsent_sends_it_later(tab: Tab, page_server: PageServer) -> None:
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    session.deaf = True
+    tab.type("So two go.")
+    tab.key("Enter", CONTROL)
+    tab.sees("Sending")
+    tab.call("Page.reload")
+    session.deaf = False
+    tab.sees("five left.")
+    assert [one.text for one in session.done if isinstance(one, Write)] == ["So two go."]
+
+
+@pytest.mark.parametrize("uses_up", [False, True])
+def test_a_refusal_leaves_no_gap_and_loses_no_text(tab: Tab, page_server: PageServer, uses_up: bool) -> None:
+    """Whether the server counts a refused message or not."""
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0, uses_up=uses_up)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    asked = session.desk.asked if session.desk else None
+    assert session.desk
+    assert asked
+    session.desk.asked = None  # the turn is over, and the page does not know it
+    tab.type("Too late.")
+    tab.key("Enter", CONTROL)
+    tab.sees("this turn is not yours")
+    assert tab.run(f"{BOX}.value") == "Too late."
+    session.desk.asked = asked
+    tab.key("Enter", CONTROL)
+    tab.sees("five left.")
+    assert [one.text for one in session.done if isinstance(one, Write)] == ["Too late."]
+
+
+def test_a_session_opened_elsewhere(tab: Tab, chromium: Chromium, page_server: PageServer) -> None:
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    tab.type("mine")
+    other = chromium.tab(360, 740)
+    try:
+        other.go(page_server.link(session))
+        other.sees("Your turn")
+        tab.sees("This session is open elsewhere")
+        assert tab.run("document.activeElement.textContent") == "This session is open elsewhere"
+        time.sleep(1)
+        assert len(session.joins) == 2, "nobody fights for the session"
+        tab.call("Page.reload")  # its key is another device's now
+        tab.sees("This link is not known.")
+    finally:
+        other.close()
+    tab.go("about:blank")
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    assert session.joins[-1].token, "the key is another device's, so the link is tried"
+
+
+def test_two_tabs_of_one_browser(tab: Tab, chromium: Chromium, page_server: PageServer) -> None:
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    tab.type("mine")
+    other = chromium.tab(context=tab.context)
+    try:
+        other.go(f"http://{page_server.host}/")
+        other.sees("Your turn")
+        other.wait(f"{BOX}.value === 'mine'")
+        tab.sees("open elsewhere")
+        time.sleep(1.2)
+        assert len(session.joins) == 2, "nobody fights for the session"
+        press(tab, "Go on here")
+        tab.sees("Your turn")
+        tab.wait(f"{BOX}.value === 'mine'")
+        other.sees("open elsewhere")
+    finally:
+        other.close()
+
+
+def test_without_a_link_the_page_says_so(tab: Tab, page_server: PageServer) -> None:
+    tab.go(f"http://{page_server.host}/")
+    tab.sees("A personal link is needed")
+    tab.go(f"http://{page_server.host}/#nobody%20knows")
+    tab.sees("This link is not known.")
+    assert "#" not in tab.run("location.href")
+    quiet(tab)
+
+
+def test_another_persons_link_on_a_shared_computer(tab: Tab, page_server: PageServer) -> None:
+    first, second = (page_server.begin(together("She has nine.")) for _ in range(2))
+    tab.go(page_server.link(first))
+    tab.sees("Your turn")
+    tab.type("a secret of the first")
+    time.sleep(0.5)
+    tab.go("about:blank")
+    tab.go(page_server.link(second))
+    tab.sees("Your turn")
+    assert second.joins[0].token == second.token
+    assert tab.run(f"{BOX}.value") == ""
+    assert "secret" not in tab.run("JSON.stringify({ ...localStorage })")
+
+
+def test_what_is_said_last_stays(tab: Tab, page_server: PageServer) -> None:
+    async def script(session: Session) -> None:
+        await session.page(LAST)
+
+    session = page_server.begin(script)
+    tab.go(page_server.link(session))
+    tab.sees("HANDOFF-DONE")
+    page_server.send(session, Bye(name="finished", text="That was all."))
+    page_server.cut()
+    time.sleep(0.3)
+    assert tab.run("document.querySelector('.banner').hidden")
+    tab.sees("HANDOFF-DONE")
+    page_server.mend()
+    tab.call("Page.reload")
+    tab.sees("HANDOFF-DONE")
+    press(tab, "Forget this session on this device")
+    tab.sees("Nothing of this session is kept")
+    assert tab.run("Object.keys(localStorage).length") == 0
+    quiet(tab)
