@@ -24,7 +24,7 @@ class WithdrawConfig:
 
     study: Path
     """The study's TOML file."""
-    person: Annotated[str, tyro.conf.Positional]
+    person: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="PERSON")]
     """The pseudonym, which the last page told the person."""
     yes: bool = False
     """Do not ask."""

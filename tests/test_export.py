@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import csv
+import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,18 +13,27 @@ import pandas as pd
 import pytest
 
 import analysis
+from agents.scripted import Reciting
 from arena.command import UserError
+from arena.engines import ReferenceEngine
+from arena.jobs import Job
+from arena.policy import parse
+from arena.store import read_config
+from arena.tasks import Problem
 from arena.validate import Options
 from arena.validate import main as validate
 from human.export.__main__ import ExportConfig, main
-from human.export.behaviour import Behaviour, behaviour
+from human.export.episodes import of_taker
 from human.export.files import UNREAD
-from human.export.times import Times, times
+from human.export.takers import Taker
 from human.messages import Ask, End, Question
 from human.record import Event, Record
-from human.record.people import people
+from human.record.people import Person, people
+from human.server.house import opened
+from human.session.past import past_of
 from human.study import Stimuli, Study, read_stimuli, read_study
 from human.study.estimate import Outcomes, primary
+from human.study.lock import seal
 from human.withdraw import WithdrawConfig
 from human.withdraw import main as withdraw
 from tests.studies import made, replacing, study_file
@@ -318,50 +328,37 @@ def test_what_cannot_be_is_one_line(study: Path, tmp_path: Path) -> None:
     assert not study.with_suffix(".sqlite").exists()
 
 
+def test_a_locked_study(study: Path) -> None:
+    read = read_study(study)
+    seal(read, read_stimuli(read), "guessed")
+    with pytest.raises(UserError, match="was begun under a draft"):
+        main(ExportConfig(study, study.parent.parent / "out"))
+    with Record(study.with_suffix(".sqlite")) as record:
+        record.set_meta("seal", opened(study, draft=False)[2])
+    main(ExportConfig(study, study.parent.parent / "out"))
+    assert not read_config(study.parent.parent / "out")["study"]["draft"]
+
+
+def test_numbers_that_decide_who_writes_are_not_changed() -> None:
+    """Under live conditions with coins, the coins hang on the person's number."""
+    names = ("human", "partner")
+    agents = {name: Reciting("So it is what it is, and so it goes on.") for name in names}
+    job = Job(Problem("toy/1", "How many?", "12"), 1, parse("word:p=0.5").check(names), names, "live")
+    (episode,) = ReferenceEngine(agents, seed=3, limit=40).episodes([job])
+    event = Event(
+        "p-a", "episode", "t01", data={"episode": json.loads(episode.line()), "practice": False, "seconds": 1}
+    )
+    taker = Taker("p-a", 1, Person(1, "p-a", None, "finished"), [event], past_of([event]))
+    (mine,) = of_taker(taker).values()
+    assert mine.views["human"]["participant"] == "p-a"
+    taker.number = 2
+    with pytest.raises(UserError, match="--rekey: live: who writes next hangs on the person's number"):
+        of_taker(taker)
+
+
 def test_an_episode_that_was_changed_is_refused(study: Path) -> None:
     with Record(study.with_suffix(".sqlite")) as record:
         change = "UPDATE events SET data = replace(data, 'So it is', 'So it was') WHERE kind = 'episode'"
         record.now(lambda db: db.execute(change))
     with pytest.raises(UserError, match="restore the record from a backup"):
         export(study)
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("So 20 + 3 = 23.\n#### 23", Behaviour(1, 0.0, True, 0)),  # goes on
-        ("4 * 5 = 20 and 20 + 3 = 23\n#### 23", Behaviour(1, 1.0, False, 0)),  # begins again
-        ("First there are 4 * 5 = 20 nuts. #### 20", Behaviour(1, 1.0, False, 4)),  # copies
-        ("I do not know", Behaviour(1, 0.0, None, 0)),
-    ],
-)
-def test_what_somebody_did_with_a_beginning(text: str, found: Behaviour) -> None:
-    """Worked by hand: 20 is the one result; 4, 5 and 3 stand in the question."""
-    question = "There are 4 bags of 5 nuts, and 3 more."
-    assert behaviour(question, "First there are 4 * 5 = 20 nuts.", text) == found
-
-
-def test_a_beginning_without_results_tells_nothing() -> None:
-    assert behaviour("There are 4 nuts.", "There are 4 nuts", "so 4") == Behaviour(0, None, None, 0)
-
-
-def test_times_by_the_wall() -> None:
-    """Asked at 10, paused from 12 to 15, gone from 16 to 18, down from 20 to 26, last word at 30."""
-    events = [
-        Event("p", kind, trial, at=at)  # type: ignore[arg-type]
-        for kind, trial, at in [
-            ("joined", "", 0.0),
-            ("shown", "t01", 10.0),
-            ("paused", "t01", 12.0),
-            ("resumed", "t01", 15.0),
-            ("gone", "t01", 16.0),
-            ("joined", "", 18.0),
-            ("did", "t01", 20.0),
-            ("restarted", "", 26.0),
-            ("turn", "t01", 30.0),
-            ("paused", "t01", 31.0),
-            ("episode", "t01", 40.0),
-        ]
-    ]
-    assert times(events, "t01") == Times(20.0, 3.0, 8.0)
-    assert times(events, "t02") is None
