@@ -323,7 +323,7 @@ class PageServer:
             playing = [session.playing for session in self.sessions if session.playing]
             for task in playing:
                 task.cancel()
-            await asyncio.wait(playing, timeout=5)
+            await asyncio.gather(*playing, return_exceptions=True)
             async with asyncio.timeout(5):
                 await self._server.wait_closed()
 

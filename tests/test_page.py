@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from human.messages import Answer, End, FromResearcher, Give, Pen, Write
+from human.messages import Answer, End, FromResearcher, Give, Pen, Welcome, Write
 from tests.chromium import CONTROL, SHIFT, ChromiumError, Tab
 from tests.page_server import PageServer, Session
 from tests.page_study import study
@@ -188,6 +188,12 @@ def test_a_letter_of_the_researchers_stays_and_disturbs_nobody(tab: Tab, page_se
     reach(tab, "Close", SHIFT)
     tab.key("Enter")
     tab.wait("!document.querySelector('.letter')")
+    page_server.send(session, Welcome(last=len(session.done), title="Solving together"))
+    for text in ("Lunch is\nserved.", "Come again."):  # a server may tell them all again
+        page_server.send(session, FromResearcher(text=text))
+    tab.sees("Come again.")
+    assert tab.run("document.querySelectorAll('.letter').length") == 1
+    press(tab, "Close")
     assert tab.run(f"document.activeElement === {BOX}")
 
 

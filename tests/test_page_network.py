@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 
 import pytest
 
-from human.messages import Bye, Page, Question, Write
+from agents.scripted import Reciting
+from human.messages import Bye, Notice, Over, Page, Question, Refused, Write
 from tests.chromium import CONTROL, Chromium, Tab
 from tests.page_server import PageServer, Session
-from tests.page_study import LAST
+from tests.page_study import LAST, QUESTION
 from tests.paging import BOX, FOCUS, eventually, press, quiet, together
 
 
@@ -212,3 +214,38 @@ def test_what_is_said_last_stays(tab: Tab, page_server: PageServer) -> None:
     tab.sees("Nothing of this session is kept")
     assert tab.run("Object.keys(localStorage).length") == 0
     quiet(tab)
+
+
+def test_too_much_at_once_is_sent_again(tab: Tab, page_server: PageServer) -> None:
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    session.deaf = True
+    tab.type("So two go.")
+    tab.key("Enter", CONTROL)
+    tab.wait("Object.keys(localStorage).some((name) => name.endsWith('outbox'))")
+    session.deaf = False
+    page_server.send(session, Refused(name="too_fast", text="too many messages at once"))
+    tab.sees("five left.", seconds=5)
+    assert [one.text for one in session.done if isinstance(one, Write)] == ["So two go."]
+    assert "too many" not in tab.run("document.body.innerText")
+
+
+def test_why_a_problem_ended_is_said_on_the_next_screen(tab: Tab, page_server: PageServer) -> None:
+    async def script(session: Session) -> None:
+        async def out() -> None:
+            await session.problem("p/1", QUESTION, Reciting("She has nine."))
+
+        playing = asyncio.ensure_future(out())
+        while not (session.desk and session.desk.asked):
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.3)
+        session.send(Notice(text="the time for this problem is over"))
+        session.send(Over(ended="stopped"))
+        playing.cancel()
+        await session.page(LAST)
+
+    session = page_server.begin(script)
+    tab.go(page_server.link(session))
+    tab.sees("HANDOFF-DONE")
+    tab.sees("the time for this problem is over")

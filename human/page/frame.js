@@ -31,6 +31,9 @@ export class Frame {
    */
   constructor({ tryNow, leave, withdraw }, speaker) {
     this.speaker = speaker;
+    /** Letters so far, and how many of them were told since the last welcome. @type {string[]} */
+    this.read = [];
+    this.told = 0;
     this.title = el("p", { class: "title", dir: "auto" });
     this.banner = el("p", {});
     this.lost = el(
@@ -87,8 +90,17 @@ export class Frame {
     if (this.lost.hidden !== hide) steady(() => (this.lost.hidden = hide));
   }
 
+  /** All letters may be told again after this. */
+  joined() {
+    this.told = 0;
+  }
+
   /** A message of the researchers stays until it is closed, and takes nobody away from what they do. @param {string} text */
   letter(text) {
+    this.told += 1;
+    if (this.read[this.told - 1] === text) return;
+    this.read.push(text);
+    this.told = this.read.length;
     const heading = fresh("letter");
     const letter = el(
       "section",

@@ -108,7 +108,8 @@ export class Link {
     } catch {
       return;
     }
-    if (message.type === "ack") this.#acknowledged(message.n);
+    if (message.type === "refused" && message.name === "too_fast") this.#later();
+    else if (message.type === "ack") this.#acknowledged(message.n);
     else if (message.type === "refused" && message.n !== null && message.n !== undefined) this.#refused(message);
     else {
       const joining = this.standing === "joining";
@@ -161,16 +162,23 @@ export class Link {
     window.clearTimeout(this.patience);
     head.n = 0;
     if (why.name === "out_of_order" && this.next !== this.last + 1) this.next = this.last + 1;
-    else if (why.name === "too_fast") {
-      window.setTimeout(() => this.#pump(), 1000);
-      return;
-    } else {
+    else {
       this.next = why.n + 1; // whether a refused number is used up, the next answer tells
       this.outbox.shift();
       this.#save();
       this.settled(head.message, why);
     }
     this.#pump();
+  }
+
+  /** Too much at once: what is on its way is sent again by its number, which does no harm if it came. */
+  #later() {
+    const head = this.outbox[0];
+    window.setTimeout(() => {
+      if (this.standing !== "on" || !head || head !== this.outbox[0]) return;
+      head.n = 0;
+      this.#pump();
+    }, 1000);
   }
 
   #done() {

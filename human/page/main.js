@@ -62,6 +62,7 @@ function hear(message) {
   const before = state;
   const joining = message.type === "refused" && before.screen === "wait";
   state = fold(state, joining ? { type: "bye", name: "refused", text: message.text } : message);
+  if (message.type === "welcome") frame.joined();
   if (message.type === "from_researcher") frame.letter(message.text);
   if (state.screen === "bye") bye();
   else if (message.type === "page") page(message);
@@ -85,10 +86,12 @@ function page(message) {
   if (form?.page.id === message.id && answered !== message.id) return; // the same, after a reconnection
   answered = "";
   if (kept("form")?.page !== message.id) keep("form", null);
+  const carried = trial?.notices() ?? [];
   const shown = new Form(message, post, speaker);
-  show(shown.element);
+  show(...carried.map((text) => el("p", { class: "carried", dir: "auto" }, text)), shown.element);
   form = shown;
   shown.focus();
+  for (const text of carried) speaker.say(text);
   if (!message.last) return;
   forgetTyped();
   shown.element.append(el("div", { class: "buttons apart" }, button(words.forget, forgetHere)));
@@ -124,7 +127,7 @@ function bye() {
   const more = entry(words.byes, name);
   const back = entry({ replaced: words.here, left: words.comeBack }, name) ?? words.again;
   const acts = name === "withdrawn" ? [] : [button(back, () => link.open(), { class: "main" })];
-  if (name === "refused" && kept("key")) acts.push(button(words.goOn, other));
+  if (link.token && kept("key")) acts.push(button(words.goOn, other));
   show(
     heading,
     el("p", { class: "text", dir: "auto" }, visible(text)),

@@ -65,8 +65,7 @@ export class Trial {
   update(state, message) {
     if (message?.type === "said" || message?.type === "whole") this.#told(state, message);
     else {
-      if (message?.type === "notice" || (message?.type === "refused" && message.name !== "too_fast"))
-        this.turn.notice(message.text);
+      if (message?.type === "notice" || message?.type === "refused") this.turn.notice(message.text);
       this.#time(state);
       this.turn.update(state, message);
       if (message?.type === "ask" || message?.type === "over" || message?.type === "writing")
@@ -148,6 +147,11 @@ export class Trial {
     this.grade.hidden = !state.graded;
     if (message?.type === "over") this.overHeading.focus();
     if (message?.type === "graded") this.means.speaker.say(this.grade.textContent);
+  }
+
+  /** What was said of the end, to be read on the next screen: it may come at once. */
+  notices() {
+    return [...this.turn.notices.children].map((one) => one.textContent ?? "");
   }
 
   /** Nothing goes on here any more. */

@@ -32,6 +32,8 @@ export class Turn {
     this.name = "";
     /** What was sent last, until it is known what became of it. @type {{ turn: number, type: string, text: string, draft: string } | null} */
     this.sent = null;
+    /** The turn that was acted in last: what comes of it is not known yet. */
+    this.used = 0;
     this.composing = false;
     this.tries = 0;
     /** @type {number | undefined} */
@@ -96,7 +98,7 @@ export class Turn {
   /** What hangs on the connection and on what was sent. */
   refresh() {
     const { ask } = this;
-    const waits = ask !== null && this.means.pending(ask.turn);
+    const waits = this.#waits();
     if (!ask) {
       put(this.status, this.name ? words.writes(this.name) : words.between);
       put(this.detail, words.ahead);
@@ -129,6 +131,7 @@ export class Turn {
 
   /** Something that was posted is done, or refused. @param {Message} message @param {Message | null} why */
   settled(message, why) {
+    if (!why && message.turn) this.used = message.turn;
     if (why) {
       if (message.turn === this.sent?.turn) this.sent = null;
       if (message.text) this.restore(message.text);
@@ -144,9 +147,15 @@ export class Turn {
     this.sent = null;
   }
 
+  /** Was this turn acted in, and no other asked for since? */
+  #waits() {
+    return this.ask !== null && (this.used === this.ask.turn || this.means.pending(this.ask.turn));
+  }
+
   /** @param {Message} ask */
   #asked(ask) {
     const { sent } = this;
+    this.used = 0;
     if (sent && sent.turn !== ask.turn) {
       this.sent = null;
       if (sent.type === "undo" && sent.draft.startsWith(ask.draft) && sent.draft !== ask.draft) {
@@ -198,7 +207,7 @@ export class Turn {
   #whyNot(type, text) {
     const { ask } = this;
     if (!ask) return words.notYet;
-    if (this.means.pending(ask.turn)) return words.onItsWay;
+    if (this.#waits()) return words.onItsWay;
     if (type !== "write") return "";
     if (ask.stuck) return words.stuck;
     return !text || (!SPACES.includes(ask.unit) && !/[^ \t]/.test(text)) ? words.nothingTyped : "";
@@ -226,7 +235,7 @@ export class Turn {
   }
 
   #try() {
-    if (!this.ask || this.composing || this.means.pending(this.ask.turn)) return;
+    if (!this.ask || this.composing || this.#waits()) return;
     this.tries += 1;
     if (this.box.value.length >= TEXT) put(this.hint, words.full);
     else this.means.tell({ type: "try", number: this.tries, text: this.box.value });

@@ -16,6 +16,9 @@ const UNITS = {
 /** @param {number} count @param {string} one @param {string} [many] */
 const plural = (count, one, many = `${one}s`) => `${count} ${count === 1 ? one : many}`;
 
+/** As a sentence begins. @param {string} text */
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1);
+
 /** What is asked for. @param {Record<string, any>} ask */
 function asked(ask) {
   const [one, many] = entry(UNITS, ask.unit) ?? [ask.unit, `${ask.unit}s`];
@@ -77,7 +80,7 @@ export const words = {
   yourTurn: "Your turn.",
   asked,
   wordsLeft: (/** @type {number} */ count) => `The solution may still have ${plural(count, "word")}.`,
-  writes: (/** @type {string} */ name) => `${name} is writing.`,
+  writes: (/** @type {string} */ name) => `${capital(name)} is writing.`,
   ahead: "You can type already; it is sent only when you send it in your turn.",
   keys: "Enter makes a new line. Control and Enter, or Command and Enter, send.",
   between: "One moment …",
@@ -150,6 +153,9 @@ export const words = {
     left: "You left",
     withdrawn: "You stopped",
     refused: "This link does not open the study",
+    no_access: "This link does not open the study",
+    idle: "You were away for a long time",
+    error: "Something went wrong",
   }),
   here: "Go on here",
   again: "Try again",
