@@ -4,7 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= 2
 
-.PHONY: demo test test-slow test-page check lint coverage-sims clean
+.PHONY: demo test test-slow test-page fault check lint coverage-sims clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python -m arena.run --pair senior:junior
@@ -20,6 +20,10 @@ test-page: $(VENV)/.installed-test
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	npm install --no-audit --no-fund --silent --prefix "$$folder" axe-core && \
 	AXE_CORE=$$folder/node_modules/axe-core/axe.min.js $(BIN)/python -m pytest tests/test_page*.py
+
+# The server of a study killed twenty times under load, and sent nonsense: about three minutes.
+fault: $(VENV)/.installed-test
+	$(BIN)/python -m tests.fault
 
 check: lint
 	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile

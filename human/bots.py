@@ -117,6 +117,7 @@ class Bot(Screen):
         self._doing: asyncio.Task[None] | None = None
         self._act: Act | None = None
         self._texts: list[str] = []
+        self._pieces = 1
         self._read = 0
         """Characters of others that the model in the person's place went on from."""
 
@@ -130,8 +131,12 @@ class Bot(Screen):
         self._doing = asyncio.create_task(self._answer(message) if isinstance(message, Page) else self._write(message))
 
     def refused(self, message: FromPerson | None) -> None:
-        if isinstance(message, Write):
+        if isinstance(message, Write | End) and message.text:
             self._texts.insert(0, message.text)
+
+    def lines(self, plan: Act) -> list[str]:
+        """What it writes, in so many messages; the last one ends the solution."""
+        return plan.text.splitlines()
 
     def stop(self) -> None:
         if self._doing:
@@ -154,7 +159,8 @@ class Bot(Screen):
             prefix = tuple(Span(PARTNER, text) for _, text in self.turns)
             right = self.picks.uniform() < self.known.accuracy
             self._act = act(self.behaviour, Trial(self.trial, problem, "", "", prefix), right, self.picks)
-            self._texts = self._act.text.splitlines()
+            self._texts = self.lines(self._act)
+            self._pieces = max(1, len(self._texts))
             if self._act.leaves:
                 self.returns = self.picks.uniform() < RETURNS
                 self.leaves.set()
@@ -163,7 +169,7 @@ class Bot(Screen):
         if self.behaviour.writer and (new or read > self._read):
             self._read = read
             self._texts = await self._modelled(problem)
-        await asyncio.sleep(self._act.seconds / 2 / self.speed)
+        await asyncio.sleep(self._act.seconds / self._pieces / self.speed)
         if len(self._texts) > 1:
             self.say(Write(n=1, turn=ask.turn, text=self._texts.pop(0)))
         else:
@@ -217,7 +223,7 @@ async def take_part(bot: Bot, url: str, token: str) -> None:
             raise ended
         if bot.over.is_set():
             break
-        bot.lost += 1
+        bot.lost += bool(bot.key)
         wait = 0.1 if bot.unacknowledged else min(2.0, wait * 1.5)
         await asyncio.sleep(wait)
     bot.stop()
