@@ -48,6 +48,8 @@ class ServeConfig:
     """Serve a study that is not locked, to try it; its record is a draft's for ever."""
     connections: int = 600
     """Screens at once."""
+    show_admin: bool = False
+    """Show the dashboard's link here; else it is in STUDY.admin alone, for whoever owns that file."""
     verbose: bool = False
     """Say who comes and goes."""
 
@@ -112,13 +114,23 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
 
     from human.messages import MESSAGE
     from human.server.connection import serve_screen
-    from human.server.http import Door
+    from human.server.dashboard import Dashboard
+    from human.server.house import private_file
+    from human.server.http import ADMIN, Door
     from human.server.limits import Limits
 
     limits = Limits(connections=config.connections)
     door = Door(limits)
+    dashboard = Dashboard(hall)
 
     async def screen(socket: ServerConnection) -> None:
+        if socket.request and socket.request.path.partition("?")[0] == ADMIN:
+            door.watching += 1
+            try:
+                await dashboard.serve(socket)
+            finally:
+                door.watching -= 1
+            return
         door.inside += 1
         try:
             await serve_screen(socket, hall, limits)
@@ -150,11 +162,15 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
         port = next(iter(server.sockets)).getsockname()[1]
         door.origins = origins(config, port, secure is not None)
         scheme = "https" if secure else "http"
+        dashboard.base = (config.origin or [f"{scheme}://{_shown(config.host)}:{port}"])[0].rstrip("/")
+        admin = hall.study.path.with_suffix(".admin")
+        private_file(admin, dashboard.link + "\n")
         what = "a draft of " if hall.draft else ""
         say(
             visible(f"serving {what}{hall.study.name} at {scheme}://{_shown(config.host)}:{port}/; Ctrl-C stops it"),
             sys.stderr,
         )
+        say(visible(f"dashboard: {dashboard.link if config.show_admin else f'the link in {admin}'}"), sys.stderr)
         if ready:
             ready(port)
         await stopped.wait()
@@ -164,6 +180,7 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
         await asyncio.gather(*goodbyes, return_exceptions=True)
         for session in list(hall.sessions.values()):
             await session.stop()
+        admin.unlink(missing_ok=True)
     say("stopped; everything that was acknowledged is in the record", sys.stderr)
 
 

@@ -8,6 +8,7 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -43,21 +44,20 @@ def nonsense(rng: random.Random, bot: Bot, sent: list[bytes], others: list[str])
     """One message, never one that could be next in its order."""
     odd = rng.choice(ODD)
     far = rng.choice([0, -1, 2**31, 2**63, bot.n + 2 + rng.randrange(99)])
-    return rng.choice(
-        [
-            lambda: rng.choice(HOSTILE),
-            lambda: rng.choice(sent) if sent else b"",
-            lambda: rng.randbytes(rng.randrange(300)),
-            lambda: json.dumps({"type": "join", "client": "page", "key": rng.choice(others)}).encode(),
-            lambda: json.dumps({"type": "write", "n": far, "turn": rng.randrange(9), "text": odd}).encode(),
-            lambda: json.dumps({"type": "answer", "n": far, "screen": odd, "answers": {odd: odd}}).encode(),
-            lambda: json.dumps({"type": "try", "number": 1, "text": odd}).encode(),
-            lambda: json.dumps({"type": rng.choice(["pen", "give", "undo", "extend", "withdraw"]), "n": far}).encode(),
-            lambda: b"x" * (1_000_000 if rng.random() < 0.1 else 70_000),
-            lambda: json.dumps({"type": "write", "n": 10**400}).encode(),
-            lambda: b'{"type": "write", "n": NaN, "turn": Infinity, "text": "\\ud83d"}',
-        ]
-    )()
+    kinds: list[Callable[[], bytes]] = [
+        lambda: rng.choice(HOSTILE),
+        lambda: rng.choice(sent) if sent else b"",
+        lambda: rng.randbytes(rng.randrange(300)),
+        lambda: json.dumps({"type": "join", "client": "page", "key": rng.choice(others)}).encode(),
+        lambda: json.dumps({"type": "write", "n": far, "turn": rng.randrange(9), "text": odd}).encode(),
+        lambda: json.dumps({"type": "answer", "n": far, "screen": odd, "answers": {odd: odd}}).encode(),
+        lambda: json.dumps({"type": "try", "number": 1, "text": odd}).encode(),
+        lambda: json.dumps({"type": rng.choice(["pen", "give", "undo", "extend", "withdraw"]), "n": far}).encode(),
+        lambda: b"x" * (1_000_000 if rng.random() < 0.1 else 70_000),
+        lambda: json.dumps({"type": "write", "n": 10**400}).encode(),
+        lambda: b'{"type": "write", "n": NaN, "turn": Infinity, "text": "\\ud83d"}',
+    ]
+    return rng.choice(kinds)()
 
 
 class Ear:

@@ -63,7 +63,8 @@ def hall_of(study: Study, stimuli: Stimuli, record: Record, *, draft: bool, slot
     """The study's hall, with the partners that its live conditions need. Raises UserError."""
     with ExitStack() as stack:
         partners = seated({one.partner for one in study.seen if one.partner}, study, slots, stack)
-        hall = Hall(study, stimuli, record, partners, draft)
+        last = record.read("SELECT kind FROM events WHERE kind LIKE 'study_%' ORDER BY seq DESC LIMIT 1")
+        hall = Hall(study, stimuli, record, partners, draft, paused=last == [("study_paused",)])
         stack.callback(hall.close)
         yield hall
 

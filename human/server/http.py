@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
     from websockets.http11 import Request, Response
 
-SOCKET = "/socket"
+SOCKET, ADMIN = "/socket", "/admin"
+RESEARCHERS = 8
+"""Dashboards at once."""
 
 
 class Door:
@@ -20,19 +22,20 @@ class Door:
 
     def __init__(self, limits: Limits):
         self._limits = limits
-        self.inside = 0
+        self.inside = self.watching = 0
         self.origins: set[str] = set()
         """Of pages that may open a websocket. Apps send none; a page of another site always sends its own."""
 
     def __call__(self, connection: ServerConnection, request: Request) -> Response | None:
+        from human.dashboard.files import PATH, dashboard_for
         from human.page.files import response_for
 
         path = urlsplit(request.path).path
-        if path != SOCKET:
-            return response_for(path)
+        if path not in (SOCKET, ADMIN):
+            return dashboard_for(path) if path.startswith(PATH) else response_for(path)
         if any(origin not in self.origins for origin in request.headers.get_all("Origin")):
             return connection.respond(HTTPStatus.FORBIDDEN, "this page is not the study's\n")
-        if self.inside >= self._limits.connections:
+        if self.watching >= RESEARCHERS if path == ADMIN else self.inside >= self._limits.connections:
             return connection.respond(
                 HTTPStatus.SERVICE_UNAVAILABLE, "too many people at once; try again in a minute\n"
             )

@@ -44,3 +44,7 @@ class Bucket:
             return False
         self._left -= 1
         return True
+
+    def give(self) -> None:
+        """The last one does not count."""
+        self._left = min(float(self.burst), self._left + 1)

@@ -48,6 +48,8 @@ class Past:
     trials: dict[str, Unfinished] = field(default_factory=dict)
     finished: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By trial that is over: whether it was practice, and its seconds."""
+    messages: list[str] = field(default_factory=list)
+    """From the researcher."""
     over: str = ""
     """How it ended for good."""
 
@@ -57,6 +59,10 @@ def past_of(events: Iterable[Event]) -> Past:
     past = Past()
     for event in events:
         past.last = max(past.last, event.n or 0)
+        if event.kind in ("message", "link", "revoked"):  # nothing that the person did
+            if event.kind == "message":
+                past.messages.append(event.data["text"])
+            continue
         past.at = event.at
         if event.kind == "answered":
             past.answers[event.data["page"]] = event.data["answers"]

@@ -67,7 +67,7 @@ class Session:
         """By the person itself."""
         self._up = asyncio.Event()
         """There is something on the screen."""
-        self._messages: list[str] = []
+        self._messages = self.past.messages
         self.task: asyncio.Task[None] | None = None
         self._gap = time.time() - self.past.at if self.past.at else 0.0
 
@@ -77,6 +77,11 @@ class Session:
     def here(self) -> bool:
         """A screen is there."""
         return self._send is not None
+
+    @property
+    def place(self) -> str:
+        """The page or trial that it is at."""
+        return self._page[0].id if self._page else self.trial.trial.id if self.trial else ""
 
     async def attach(self, send: Send, client: str, key: str = "") -> None:
         """A screen has come; one that was there goes."""
