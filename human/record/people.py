@@ -99,7 +99,11 @@ _COLUMNS = "number, id, slot, state"
 
 
 async def by_token(record: Record, token: str) -> tuple[Person, str]:
-    """Exchanges a link's token, once, for (who, key). Raises AccessError."""
+    """Exchanges a link's token for (who, key). Raises AccessError.
+
+    The token ends with the first message that is acknowledged (`spend`): a connection that breaks before the key has
+    come must lock nobody out.
+    """
 
     def job(db: sqlite3.Connection) -> tuple[Person, str]:
         row = db.execute(
@@ -113,10 +117,15 @@ async def by_token(record: Record, token: str) -> tuple[Person, str]:
         if row[4] < time.time():
             raise AccessError("this link has expired; ask for a new one")
         key = _new_secret()
-        db.execute("UPDATE people SET token = NULL, key = ?, state = 'joined' WHERE number = ?", (_hash(key), row[0]))
+        db.execute("UPDATE people SET key = ?, state = 'joined' WHERE number = ?", (_hash(key), row[0]))
         return _person((*row[:3], "joined")), key
 
     return await record.do(job)
+
+
+def spend(db: sqlite3.Connection, person: str) -> None:
+    """Within a job: the key has come, and the link's token ends."""
+    db.execute("UPDATE people SET token = NULL WHERE id = ?", (person,))
 
 
 def by_key(record: Record, key: str) -> Person:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import sqlite3
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -35,7 +36,8 @@ from human.messages import (
     Withdraw,
 )
 from human.record import Event
-from human.record.people import Person, forget, set_state
+from human.record.people import Person, forget, set_state, spend
+from human.record.store import insert
 from human.session.forms import Answers, answered
 from human.session.hall import Hall
 from human.session.past import Past, Unfinished, past_of
@@ -173,10 +175,15 @@ class Session:
         if message.n > self._last + 1:
             raise RefusalError("out_of_order")
         event, then = self._judge(message)
-        await self.hall.record.write(event)
+        await self.hall.record.do(lambda db: self._write(db, event))
         self._last = message.n
         self.tell(Ack(n=message.n))
         await then()
+
+    def _write(self, db: sqlite3.Connection, event: Event) -> None:
+        if not self._last:
+            spend(db, self.person.id)
+        insert(db, event)
 
     def _judge(self, message: Any) -> tuple[Event, Callable[[], Awaitable[None]]]:
         """The event of a message, and what it does. Raises RefusalError where it does nothing."""
