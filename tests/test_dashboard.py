@@ -189,7 +189,7 @@ def test_the_page_in_a_browser(tmp_path: Path) -> None:
         made_ = invite(record, 4, 1)
         people.extend(person for person, _ in made_)
         bots = [Bot(Known(read, stimuli, {}), "fast", number, speed=40 if number < 2 else 1) for number in range(3)]
-        playing = asyncio.ensure_future(play(bots, f"ws://127.0.0.1:{port}", [token for _, token in made_[:3]], 30))
+        playing = asyncio.gather(play(bots, f"ws://127.0.0.1:{port}", [token for _, token in made_[:3]], 30))
         ready.set()
         while not over.is_set():
             await asyncio.sleep(0.05)
