@@ -3,7 +3,7 @@
 import { el, put } from "/dom.js";
 
 /** @typedef {Record<string, any>} Message */
-const NAMES = ["State", "Place", "Problems", "Slot", "Connected", "Last seen"];
+const NAMES = ["State", "Place", "Problems", "Connected", "Last seen"];
 const at = (/** @type {string} */ id) => /** @type {any} */ (document.getElementById(id));
 const MAY = new Set(["invited", "joined"]);
 
@@ -106,7 +106,7 @@ function show(now) {
   put(at("pause"), now.paused ? "Go on" : "Pause the study");
   at("pause").classList.toggle("main", now.paused);
   at("nobody").hidden = now.people.length > 0;
-  const states = [["wanted", now.wanted], ...Object.entries(now.states)];
+  const states = [["wanted", now.wanted], ["slots taken", now.slots], ...Object.entries(now.states)];
   at("states").replaceChildren(...states.map(([name, count]) => el("div", {}, el("dt", {}, name), el("dd", {}, String(count)))));
   rows(now);
   fill("conditions", now.conditions.map((/** @type {Message} */ one) => [one.letter, one.finished]));
@@ -125,7 +125,7 @@ function rows(now) {
     const id = `row-${one.person}`;
     const row = known.get(id) ?? at("people").appendChild(made(id, one.person));
     known.delete(id);
-    const cells = [one.state, one.step || "not begun", `${one.finished} of ${now.trials}`, one.slot === null ? "none" : String(one.slot), one.connected ? "yes" : "no", since(one.seen, now.now)];
+    const cells = [one.state, one.step || "not begun", `${one.finished} of ${now.trials}`, one.connected ? "yes" : "no", since(one.seen, now.now)];
     NAMES.forEach((_, index) => put(row.children[index + 1], cells[index]));
     const [tells, ...ends] = row.querySelectorAll("button");
     for (const button of ends) button.hidden = !MAY.has(one.state);

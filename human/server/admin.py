@@ -70,11 +70,10 @@ FromResearcher = Annotated[Enter | PauseStudy | GoOn | Tell | Revoke | NewLink, 
 
 
 class Row(Message):
-    """A participant."""
+    """A participant. Not the slot: with the study's file it says under which conditions the person works."""
 
     person: str
     state: str
-    slot: int | None
     step: str
     """The page or trial."""
     finished: int
@@ -111,6 +110,8 @@ class Overview(Message):
     """Of a person, without practice."""
     now: float
     states: dict[str, int]
+    slots: int
+    """That are taken: by who takes part or has finished."""
     people: tuple[Row, ...]
     conditions: tuple[Tally, ...]
     problems: tuple[ProblemTime, ...]

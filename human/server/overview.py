@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from agents.chance import Picks, stable_key
 from human.record import Record
-from human.record.people import people
+from human.record.people import GONE, people
 from human.server.admin import Overview, ProblemTime, Row, Tally
 from human.session.hall import Hall
 
@@ -61,7 +61,8 @@ class Watch:
         async with self._reading:
             while await self._read():
                 await asyncio.sleep(0)
-        rows = tuple(self._row(*one) for one in ((who.id, who.state, who.slot) for who in people(self.hall.record)))
+        everybody = people(self.hall.record)
+        rows = tuple(self._row(who.id, who.state) for who in everybody)
         done = [trial for seen in self._seen.values() for trial in seen.trials]
         met = Counter(self._letters[condition] for _, condition, _ in done if condition in self._letters)
         times: dict[str, list[float]] = defaultdict(list)
@@ -76,6 +77,7 @@ class Watch:
             trials=study.trials.per_person,
             now=round(time.time(), 1),
             states=dict(Counter(row.state for row in rows)),
+            slots=len({who.slot for who in everybody if who.slot is not None and who.state not in GONE}),
             people=rows,
             conditions=tuple(Tally(letter=one, finished=met[one]) for one in sorted(self._letters.values())),
             problems=tuple(
@@ -89,12 +91,11 @@ class Watch:
             ),
         )
 
-    def _row(self, person: str, state: str, slot: int | None) -> Row:
+    def _row(self, person: str, state: str) -> Row:
         seen, session = self._seen[person], self.hall.sessions.get(person)
         return Row(
             person=person,
             state=state,
-            slot=slot,
             step=(session and session.place) or seen.step,
             finished=len(seen.trials),
             connected=bool(session and session.here),
