@@ -76,21 +76,28 @@ class LineScreen:
         self._form: LineForm | None = None
         self._leaving = ""
         """The command that was not confirmed yet."""
+        self._over = False
+        """The last page was read."""
         self._asked = asyncio.Event()
         """Something is wanted of the person: the lines of a pipe wait for it."""
 
     async def run(self) -> str:
         """Until nothing comes any more; gives what is to be said at the end."""
-        typing = asyncio.ensure_future(self._type())
-        trouble = asyncio.ensure_future(self._watch())
+        tasks = [asyncio.ensure_future(part()) for part in (self._listen, self._type, self._watch)]
         try:
-            async for message in self.link.told():
-                self.state.take(message)
-                self._hear(message)
+            await asyncio.wait(tasks[:2], return_when=asyncio.FIRST_COMPLETED)
+            if not self._over:  # the input has ended
+                await tasks[0]
         finally:
-            typing.cancel()
-            trouble.cancel()
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
         return self.state.bye.text if self.state.bye else ""
+
+    async def _listen(self) -> None:
+        async for message in self.link.told():
+            self.state.take(message)
+            self._hear(message)
 
     async def _watch(self) -> None:
         """Says when the connection is lost, and when it is back."""
@@ -215,6 +222,8 @@ class LineScreen:
                 self._say(f"> {visible(line)}")
             self._asked.clear()
             self._take(line)
+            if self._over:
+                return
 
     def _take(self, line: str) -> None:
         if self._leaving:
@@ -233,7 +242,9 @@ class LineScreen:
 
     def _reply(self, form: LineForm, line: str) -> None:
         form.reply(line)
-        if form.done:
+        if form.page.last:
+            self._over = True
+        elif form.done:
             self._form = None
             self.state.answered()
             self._do(Answer(n=UNCOUNTED, screen=form.page.id, answers=form.answers))

@@ -25,8 +25,8 @@ class LineForm:
             say("not all answers were right; here are the questions again")
         if self._left:
             self._ask()
-        elif not page.last:
-            say(f"Enter: {inline(page.button)}")
+        else:
+            say("Enter leaves" if page.last else f"Enter: {inline(page.button)}")
 
     def reply(self, line: str) -> None:
         """Takes a line that was typed."""

@@ -52,7 +52,14 @@ from human.messages import (
     Writing,
     from_person,
 )
+from human.record import Record
+from human.record.people import invite
+from human.study.config import PERSON
 from tests.apps import Told, shows, until, write
+from tests.studies import made, study_file
+from tests.test_serve import serving
+from tests.test_session import SHORT
+from tests.visitors import answer_of
 
 PROBLEM = Problem(id="1", question="How many?", authors=("you", "bot"), number=1, of=2)
 RATE = Page(id="r", title="Rate", questions=(Question(id="ease", text="Easy?", kind="scale"),), problem="1")
@@ -500,6 +507,7 @@ def test_a_problem_line_by_line() -> None:
         "from the researcher: thank you",
         "Thanks",
         "Your code: X",
+        "Enter leaves",
         "the end",
     ]
     assert link.sent == [End(n=1, turn=1, text="four"), Answer(n=1, screen="r", answers={"ease": 6})]
@@ -652,3 +660,43 @@ def test_leaving_line_by_line_through_a_connection() -> None:
     assert study.joins[0].client == "line"
     assert [message.type for message in study.done] == ["leave"]
     assert said.endswith("you can come back later\n")
+
+
+def test_a_whole_study_line_by_line(tmp_path: Path) -> None:
+    """With the server as it is served."""
+    study = made(study_file(tmp_path, SHORT))[0].path
+
+    async def act(port: int, record: Record) -> None:
+        token = invite(record, 1, 7)[0][1]
+        ours, theirs = os.pipe()
+
+        def reply(line: str) -> str | None:
+            if line.startswith(("your turn", "go on")):
+                return "/end #### 12"
+            if line.startswith("Enter: "):
+                return ""
+            if line.startswith("a number") or line in ("a line", "a line, or Enter to pass"):
+                asyncio.get_running_loop().call_soon(answer)
+            return "" if line == "Enter leaves" else None
+
+        def answer() -> None:
+            assert screen._form
+            question = screen._form._left[0]
+            given = answer_of(question)
+            line = question.options.index(given) + 1 if question.kind == "choice" else given
+            os.write(theirs, f"{line}\n".encode())
+
+        with os.fdopen(ours) as typed, os.fdopen(theirs, "w"):
+            shown = Lines(reply, theirs)
+            link = JoinedStudy(invitation(f"http://127.0.0.1:{port}/#{token}"), "line", first_wait=0.05)
+            screen = LineScreen(link, typed, shown)
+            screen._live = True
+            await screen.run()
+        said = shown.getvalue()
+        assert "Thank you" in said
+        assert "Taking part" in said
+        kept = [event.data["episode"] for event in record.events(None) if event.kind == "episode"]
+        assert len(kept) == said.count("the solution is over") > 2
+        assert all(episode["views"][PERSON]["person"] == "line" for episode in kept)
+
+    serving(study, act)

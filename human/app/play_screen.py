@@ -66,13 +66,9 @@ class PlayScreen(Screen[None]):
         self.set_class(state.problem is None and state.page is None, "-waiting")
         self.set_class(state.page is not None, "-page")
         self.set_class(state.problem is None and state.page is not None, "-alone")
-        if state.problem is not self._problem:
-            self._problem = state.problem
-            question = state.problem.question if state.problem else ""
-            self.query_one("#question", Static).update(Text(look.shown(question[:QUESTION].strip())))
-            self.query_one("#problem", VerticalScroll).scroll_home(animate=False)
-            self.composer.focus()
         if state.problem is not None:
+            if state.problem is not self._problem:
+                self._show_problem(state.problem, look)
             self.query_one(Solution).follow(solution(state, look), state.problem.id)
         if state.page != self._page:  # the same again, of a connection that came back, keeps what is answered
             self._show_page(state.page, look)
@@ -93,6 +89,14 @@ class PlayScreen(Screen[None]):
     def scroll_solution(self, pages: int) -> None:
         shown = self.query_one(Solution)
         shown.scroll_relative(y=pages * max(1, shown.size.height - 1), animate=False)
+
+    def _show_problem(self, problem: Problem, look: Look) -> None:
+        if self._problem and self._problem.id != problem.id:
+            self.composer.load_text("")  # that was for another problem
+        self._problem = problem
+        self.query_one("#question", Static).update(Text(look.shown(problem.question[:QUESTION].strip())))
+        self.query_one("#problem", VerticalScroll).scroll_home(animate=False)
+        self.composer.focus()
 
     def _show_page(self, page: Page | None, look: Look) -> None:
         self._page = page

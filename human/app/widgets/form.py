@@ -79,13 +79,13 @@ class Form(VerticalScroll, can_focus=False):
         self.query_one("#missing").display = False
         wrong = [field for question, field in self._fields if question.id in self.page.wrong]
         first = (wrong or [field for _, field in self._fields] or [self.query_one("#go")])[0]
-        first.focus(scroll_visible=bool(wrong))
+        self.screen.set_focus(first, scroll_visible=bool(wrong))
 
     def action_next(self) -> None:
         fields = [field for _, field in self._fields]
         here = self.screen.focused
         if here in fields and here is not fields[-1]:
-            fields[fields.index(here) + 1].focus()
+            self.screen.set_focus(fields[fields.index(here) + 1])  # at once: the next key may be there already
         else:
             self._finish()
 
