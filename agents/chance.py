@@ -81,14 +81,14 @@ class Uniforms:
 class Chance:
     """The coins and draws of one episode. ``draws`` is the key of its draws, where it is not that of its coins."""
 
-    __slots__ = ("coin", "key", "open", "seed", "token")
+    __slots__ = ("coin", "draws", "key", "open", "seed", "token")
 
     def __init__(self, seed: int, key: int, draws: int | None = None):
         self.seed, self.key = seed, key
-        draws = key if draws is None else draws
+        self.draws = key if draws is None else draws
         self.coin = Uniforms(seed, key, Stream.COIN)
-        self.token = Uniforms(seed, draws, Stream.TOKEN)
-        self.open = Uniforms(seed, draws, Stream.OPEN)
+        self.token = Uniforms(seed, self.draws, Stream.TOKEN)
+        self.open = Uniforms(seed, self.draws, Stream.OPEN)
 
 
 class Picks:

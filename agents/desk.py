@@ -103,6 +103,8 @@ class Desk(Protocol):
     """What is recorded of it."""
     live: bool
     """Somebody acts there now. Else actions lie ready, and each is taken for what is asked next."""
+    hint: str
+    """Where help is found, for somebody who did nothing that could be taken; empty where the screen shows it anyway."""
 
     def open(self, view: View, acted: Callable[[], None]) -> None:
         """An episode begins; ``acted`` is called, in the event loop, when something is done while nobody waits for it.

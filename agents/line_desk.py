@@ -33,6 +33,7 @@ class TerminalDesk:
     """Line mode, on standard input and output unless other streams are given."""
 
     kind = "line mode"
+    hint = "; /help lists the commands"
 
     def __init__(self, typed: TextIO | None = None, shown: TextIO | None = None):
         self._given, self._shown = typed, shown

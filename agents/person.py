@@ -185,7 +185,7 @@ class PersonSeat:
             case Look(what):
                 self._tell(what, draft)
             case Pen():
-                self._desk.notice("nothing was typed; /help lists the commands")
+                self._desk.notice(f"nothing was typed{self._desk.hint}")
             case Slip(why):
                 self._desk.notice(why)
         return None
@@ -196,7 +196,7 @@ class PersonSeat:
         if text != typed:
             self._desk.notice("control characters were taken out")
         if not text.strip(" \t") and (not text or draft.turn.rule.name not in _SPACES):
-            self._desk.notice("nothing was typed; /help lists the commands")
+            self._desk.notice(f"nothing was typed{self._desk.hint}")
             return False
         try:
             added = draft.add(text)
@@ -245,7 +245,7 @@ class PersonSeat:
             self._person.ahead.clear()
             self._desk.notice("what was typed before your turn is dropped")
         else:
-            self._desk.notice("the last line is dropped" if draft.drop() else "nothing was typed in this turn")
+            self._desk.notice("what was typed last is dropped" if draft.drop() else "nothing was typed in this turn")
 
     def _sent(self, draft: Draft) -> Span:
         return Span(self._view.author, draft.finished())
@@ -280,6 +280,7 @@ class PersonSeat:
         self._desk.close()
 
     async def review(self, ended: str) -> None:
+        self._mine = True  # what is done from now on answers the question
         together = any(span.author != self._view.author and span.written for span in self._spans)
         self._said = await self._desk.review(ended, together)
 

@@ -9,8 +9,12 @@ _SEQUENCES = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\
 """What a terminal sends for keys that are no characters (arrows, paste marks) and what a paste may carry (colours)."""
 
 
+_JOINERS = "\u200c\u200d"
+"""They shape what stands beside them (Persian words, emoji of several) and can neither hide nor turn anything round."""
+
+
 def visible(text: str) -> str:
-    """The text with every control and direction character replaced by a visible one; newlines stay."""
+    """The text with every control and direction character replaced by a visible one; newlines and joiners stay."""
     return "".join(_stand_in(c) if c != "\n" else c for c in text)
 
 
@@ -19,7 +23,7 @@ def _stand_in(character: str) -> str:
     if code < 0x20:
         return chr(0x2400 + code)
     category = unicodedata.category(character)
-    if category in ("Cc", "Cs") or character in "\u2028\u2029" or (category == "Cf" and character != "\u200d"):
+    if category in ("Cc", "Cs") or character in "\u2028\u2029" or (category == "Cf" and character not in _JOINERS):
         return f"<U+{code:04X}>"
     return character
 

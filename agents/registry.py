@@ -186,7 +186,12 @@ KINDS = {
     )
 }
 """The kinds of address, by what stands before the colon."""
-BUILT_IN = {name: Kind(name, _embedded, _MODEL) for name in ("senior", "junior", "junior-jargon", "junior-other")}
+EMBEDDED_NAMES = (
+    *("senior", "junior", "junior-jargon", "junior-other"),
+    *("senior-rpn", "junior-rpn", "senior-codes", "junior-codes"),
+    *("senior-languages", "senior-leaning", "junior-en", "junior-fr", "junior-zh", "junior-fr-en", "junior-all"),
+)
+BUILT_IN = {name: Kind(name, _embedded, _MODEL) for name in EMBEDDED_NAMES}
 BUILT_IN["human"] = Kind("human", _person)
 """The agents that need no definition, by name."""
 

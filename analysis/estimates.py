@@ -26,6 +26,7 @@ from analysis.statistics import (
     seed_equivalence,
     seed_test,
     sign_flip_test,
+    two_way_retention,
 )
 
 if TYPE_CHECKING:
@@ -101,11 +102,40 @@ def retained(arm: Arm) -> Measured | None:
     return Measured(arm.label, "team", "retention", _together(each, "retention", (0.0, float("inf"))), tuple(each))
 
 
-def passed(arm: Arm, condition: str) -> list[Measured]:
-    """pass@k for k = 1, 2, 4, ... up to the samples that every problem has; nothing for one sample a problem, or where
-    a run has no episode.
+def retained_by_people(arm: Arm) -> list[Measured]:
+    """Retention under each condition of a study for whose senior there is the fraction 1: what people made of its
+    beginnings over what it made of them itself, on the problems that they met.
     """
-    out = []
+    out: list[Measured] = []
+    for condition, whole in arm.config.get("study", {}).get("whole", {}).items():
+        each: list[tuple[int, Estimate]] = []
+        for run in arm.runs:
+            alone = of_condition(run, whole).groupby("problem_id", observed=True)["correct"].mean()
+            met = of_condition(run, condition)
+            met = met[met["problem_id"].isin(alone.index) & met["person"].notna()]
+            try:
+                found = two_way_retention(
+                    met["correct"].astype(float).to_numpy(),
+                    alone.loc[met["problem_id"]].to_numpy(dtype=float),
+                    met["person"].astype(str).to_numpy(),
+                    met["problem_id"].astype(str).to_numpy(),
+                )
+            except StatisticsError:  # nobody met it, or the senior alone solves nothing
+                continue
+            each.append((run.seed, found))
+        if len(each) == len(arm.runs):
+            kept = _together(each, "retention", (0.0, float("inf")))
+            out.append(Measured(arm.label, condition, "retention", kept, tuple(each)))
+    return out
+
+
+def passed(arm: Arm, condition: str) -> list[Measured]:
+    """pass@k for k = 1, 2, 4, ... up to the samples that every problem has; nothing for one sample a problem, where a
+    run has no episode, or where the samples of a problem are different people.
+    """
+    out: list[Measured] = []
+    if any(of_condition(run, condition)["person"].notna().any() for run in arm.runs):
+        return out
     samples = [of_condition(run, condition)["problem_id"].astype(str).value_counts() for run in arm.runs]
     fewest = min((int(counts.min()) if len(counts) else 0 for counts in samples), default=0)
     k = 1

@@ -61,7 +61,9 @@ def within(arm: Arm) -> list[Within]:
         return []
     episodes = arm.runs[0].episodes
     episodes = episodes[episodes["person"].notna()]
-    met = [name for name in arm.conditions if (episodes["condition"] == name).any()]
+    # Practice, which an export may hold as well, is no condition of the study.
+    planned = plan.get("conditions", arm.conditions)
+    met = [name for name in planned if (episodes["condition"] == name).any()]
     named = (str(plan.get("treated", "")), str(plan.get("control", "")))
     pairs = [(b, a) for a, b in combinations(met, 2) if {a, b} != {*named}]
     right = [int(one) for one in episodes["correct"]]

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import mean
+from textwrap import fill
 from typing import TYPE_CHECKING, Any
 
 from analysis.style import COLOURS, MARKERS, STYLES, rendered
@@ -129,6 +130,10 @@ def dots(
     return picture(name, title, caption, figure, data)
 
 
+ABREAST = 4
+"""Panels side by side, before the next row begins."""
+
+
 def curves(
     name: str,
     title: str,
@@ -137,11 +142,16 @@ def curves(
     *,
     label: str,
 ) -> Picture:
-    """Panels side by side of shares over ``label``: each run of an arm a thin line, the arm's mean a thick one."""
+    """Panels of shares over ``label``: each run of an arm a thin line, the arm's mean a thick one."""
     import pandas as pd
 
-    figure = new_figure(3.9 * len(panels), 3.5)
-    axes = figure.subplots(1, len(panels), sharey=True, squeeze=False)[0]
+    columns = min(ABREAST, len(panels))
+    rows = -(-len(panels) // columns)
+    figure = new_figure(3.9 * columns, 3.5 * rows)
+    every = list(figure.subplots(rows, columns, sharey=True, squeeze=False).flat)
+    axes = every[: len(panels)]
+    for empty in every[len(panels) :]:
+        empty.set_visible(False)
     arms = list(dict.fromkeys(arm for _, found in panels for arm in found))
     drawn: dict[str, Any] = {}
     for panel, (heading, found) in zip(axes, panels, strict=True):
@@ -152,9 +162,11 @@ def curves(
             if runs:
                 x, y = _middle(runs)
                 drawn[arm] = panel.plot(x, y, color=shown["color"], linestyle=shown["linestyle"], linewidth=2.2)[0]
-        panel.set_title(heading, fontsize="medium")
+        panel.set_title(fill(heading, 40), fontsize="medium")
         panel.set_xlabel(label)
         panel.set_ylim(-0.02, 1.02)
+        if all(float(x).is_integer() for runs in found.values() for run, _ in runs for x in run):
+            panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
     figure.legend(

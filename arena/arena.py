@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from types import TracebackType
-from typing import Literal
+from typing import Any, Literal
 
 from agents.contract import Agent
 from agents.registry import AgentConfig, make_agent, resolve
@@ -36,13 +36,14 @@ class Arena:
         *,
         seed: int = 0,
         limit: int = 256,
-        engine: Engine | Literal["torch", "reference"] = "torch",
+        engine: Engine | Literal["torch", "vllm", "reference"] = "torch",
         batch_size: int = 64,
     ):
         """Agents are objects, addresses (``senior``, ``hf:PATH``, ``script:TEXT``) or an `AgentConfig`, by their names.
 
-        The default policy is word:p=0.5 for two agents, equal shares for more. The torch engine plays ``batch_size``
-        episodes at once, the reference engine one. Raises AgentError, TaskError or PolicyError for what cannot be.
+        The default policy is word:p=0.5 for two agents, equal shares for more. The torch engine and vLLM play
+        ``batch_size`` episodes at once, the reference engine one. Raises AgentError, TaskError or PolicyError for what
+        cannot be.
         """
         self.agents = {name: _agent(name, given) for name, given in agents.items()}
         self.names = tuple(self.agents)
@@ -50,6 +51,7 @@ class Arena:
         policy = handoff if isinstance(handoff, Policy) else parse(handoff) if handoff else default_policy(len(agents))
         self.policy = policy.check(self.names)
         self.engine = make_engine(engine, self.agents, seed, limit, batch_size) if isinstance(engine, str) else engine
+        self._engine_of = engine
         self._grader = Grader()
 
     def episodes(self, count: int, *, split: Split = "test", samples: int = 1) -> Iterator[Episode]:
@@ -81,6 +83,8 @@ class Arena:
 
     def close(self) -> None:
         self._grader.close()
+        if isinstance(self._engine_of, str) and hasattr(self.engine, "close"):  # another's engine is theirs to close
+            self.engine.close()
 
     def __enter__(self) -> Arena:
         return self
@@ -95,12 +99,26 @@ def _agent(name: str, given: Agent | AgentConfig | str) -> Agent:
     return make_agent(resolve(name, {name: given})) if isinstance(given, AgentConfig) else given
 
 
-def make_engine(kind: str, agents: Mapping[str, Agent], seed: int, limit: int, batch_size: int) -> Engine:
-    """The engine that plays these agents: torch (without a model among them: the turn loop alone) or reference."""
+def make_engine(
+    kind: str,
+    agents: Mapping[str, Agent],
+    seed: int,
+    limit: int,
+    batch_size: int,
+    options: Mapping[str, Any] | None = None,
+) -> Engine:
+    """The engine that plays these agents: torch (without a model among them: the turn loop alone), vllm or reference.
+
+    ``options`` are vLLM's. Raises AgentError for agents that the engine cannot seat.
+    """
     if kind == "reference":
         return ReferenceEngine(agents, seed=seed, limit=limit)
+    if kind == "vllm":
+        from arena.vllm_engine.engine import VLLMEngine
+
+        return VLLMEngine(agents, seed=seed, limit=limit, batch_size=batch_size, options=options)
     if kind != "torch":
-        raise ValueError(f"engine must be torch or reference, not {kind!r}")
+        raise ValueError(f"engine must be torch, vllm or reference, not {kind!r}")
     if not any(hasattr(agent, "vocabulary") for agent in agents.values()):  # no model: torch need not be imported
         return TurnLoop(agents, seed=seed, limit=limit, at_once=batch_size)
     from arena.torch_engine.engine import TorchEngine

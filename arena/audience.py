@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from agents.contract import Agent
     from arena.episode import Episode
     from arena.store import Run
+    from arena.tasks import Task
 
 APPS = "tandem_arena.desks"
 """The entry points of apps for people: each a `Show`."""
+LINE = "--desk line asks line by line"
 COLUMNS, ROWS = 80, 24
 """The smallest terminal that an app is made for."""
 
@@ -29,7 +31,7 @@ COLUMNS, ROWS = 80, 24
 class Audience(Protocol):
     """It is told of everything that a run would otherwise print, in the thread that plays."""
 
-    def seated(self, agents: dict[str, Agent]) -> dict[str, Agent]:
+    def seated(self, agents: dict[str, Agent], task: Task) -> dict[str, Agent]:
         """Everybody is loaded; gives who is to sit down, at other desks perhaps."""
         ...
 
@@ -61,7 +63,13 @@ def app_of(config: RunConfig) -> Show | None:
     wanted = config.desk == "app"
     if wanted and not person:
         fail(f"--desk app: nobody in --pair {config.pair} is a person; name human")
-    if not person or not fits(f"--desk {config.desk}" if wanted else ""):
+    if not person:
+        return None
+    if why := misfit():
+        if wanted:
+            fail(f"--desk app: {why}; {LINE}")
+        if sys.stdin is not None and sys.stdin.isatty():
+            say(f"line by line, as for the app {why}", sys.stderr)
         return None
     from importlib.metadata import entry_points
 
@@ -71,21 +79,17 @@ def app_of(config: RunConfig) -> Show | None:
     return fail("--desk app: no app is installed; --desk line asks line by line") if wanted else None
 
 
-def fits(flag: str = "", instead: str = "--desk line asks line by line") -> bool:
-    """Can an app be shown here? Raises UserError, naming the flag that asked for it, if one did."""
+def misfit() -> str:
+    """Why an app cannot be shown here; nothing if it can."""
     streams = (sys.stdin, sys.stdout, sys.stderr)
     if not all(stream is not None and stream.isatty() for stream in streams):
-        why = "standard input, output and error must be a terminal"
-    elif os.environ.get("TERM", "dumb") in ("dumb", "unknown", ""):
-        why = "this terminal (TERM) cannot place a cursor"
-    else:
-        columns, rows = os.get_terminal_size(sys.stdout.fileno())
-        if columns >= COLUMNS and rows >= ROWS:
-            return True
-        why = f"it needs {COLUMNS}x{ROWS} characters, and here are {columns}x{rows}"
-    if flag:
-        fail(f"{flag}: {why}; {instead}")
-    return False
+        return "standard input, output and error must be a terminal"
+    if os.environ.get("TERM", "dumb") in ("dumb", "unknown", ""):
+        return "this terminal (TERM) cannot place a cursor"
+    columns, rows = os.get_terminal_size(sys.stdout.fileno())
+    if columns >= COLUMNS and rows >= ROWS:
+        return ""
+    return f"{COLUMNS}x{ROWS} characters are needed, and here are {columns}x{rows}"
 
 
 class Terminal:
@@ -95,7 +99,13 @@ class Terminal:
         """``module`` is the command that a run that was stopped is gone on with."""
         self._module = module
 
-    def seated(self, agents: dict[str, Agent]) -> dict[str, Agent]:
+    def seated(self, agents: dict[str, Agent], task: Task) -> dict[str, Agent]:
+        from agents.person import Person
+        from arena.tasks.marks import form_of
+
+        form = form_of(task.extract)
+        if form and any(isinstance(agent, Person) for agent in agents.values()):
+            say(f"the answer goes on a line of its own, as in: {form}")
         return agents
 
     def follow(self, episodes: Iterator[Episode], config: RunConfig, run: Run) -> Iterator[Episode]:

@@ -17,7 +17,7 @@ from arena.command import check_least, fail, parse_options, told
 from arena.policy import Once, PolicyError, default_policy, parse
 
 Splits = Literal["train", "held-out", "test"]
-Engines = Literal["torch", "reference"]
+Engines = Literal["torch", "vllm", "reference"]
 Desks = Literal["auto", "app", "line"]
 
 
@@ -78,9 +78,12 @@ class RunConfig:
     dtype: str = ""
     """What they compute in: float32, bfloat16, float16 or auto (float32 on a CPU); a table's own dtype wins."""
     engine: Engines = "torch"
-    """torch plays many episodes at once; reference plays one at a time, slow and plain: the judge of the other."""
+    """torch plays many episodes at once; vllm too, in one vLLM that holds all models (docs/VLLM.md); reference plays
+    one at a time, slow and plain: the judge of the others."""
     batch_size: int = 64
-    """How many episodes are played at once (torch). It changes how fast they are played, not what they are."""
+    """How many episodes are played at once. It changes how fast they are played, not what they are."""
+    vllm: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
+    """OPTION=VALUE for vLLM (repeatable), as gpu_memory_utilization=0.5: speed and memory, not the episodes."""
     config: Path | None = None
     """TOML file with these fields and tables [agents.NAME]; flags win over it. A run's config.toml can be run again."""
     dry_run: bool = False
@@ -117,6 +120,7 @@ NOT_SAVED = (
     "dtype",
     "engine",
     "batch_size",
+    "vllm",
     "desk",
 )
 """Flags about this call rather than about the run, and those that are resolved into the agents' tables."""
@@ -228,8 +232,24 @@ def resolved(config: RunConfig) -> RunConfig:
         for agent in agents.values():
             agent.temperature = config.temperature
     place(config.device, config.dtype, agents)
+    engine_options(config.engine, config.vllm)
     values = {**vars(config), "agents": agents, "handoff": str(policy)}
     return RunConfig(**values)
+
+
+def engine_options(engine: str, texts: Sequence[str]) -> dict[str, Any]:
+    """Options of vLLM. Raises UserError where it is not there or cannot do what is asked, before anything loads."""
+    if engine != "vllm":
+        if texts:
+            fail(f"--vllm {texts[0]}: only --engine vllm takes options of vLLM")
+        return {}
+    from arena.vllm_engine.environment import check_there, read_options
+
+    try:
+        check_there()
+        return read_options(texts)
+    except AgentError as error:
+        fail(str(error))
 
 
 def place(device: str, dtype: str, agents: dict[str, AgentConfig]) -> None:

@@ -41,7 +41,8 @@ async def play_job(
 ) -> Episode:
     """Plays one job: seats its agents, lets them take turns, and puts the episode together.
 
-    ``stop``, ``begun`` and ``note`` are those of `arena.reference.play`.
+    ``stop``, ``begun`` and ``note`` are those of `arena.reference.play`; ``note`` is also told when it is over, before
+    anybody is asked about it.
     """
     began = time.perf_counter()
     seats: dict[str, Seat] = {}
@@ -69,6 +70,8 @@ async def play_job(
             begun=begun,
             note=note,
         )
+        if note and not (begun and begun.ended):
+            await note(Begun(tuple(played.spans[len(job.prefix) :]), played.pens, played.ended, played.error))
         for seat in seats.values():
             if isinstance(seat, Reviewer):
                 await seat.review(played.ended)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import metadata
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from agents.chance import Chance, episode_key, stable_key
 from agents.contract import Span
@@ -54,6 +54,29 @@ class Job:
         return Chance(seed, episode_key(self.problem.id, self.sample), self.draws)
 
 
+class Waiting:
+    """Jobs that wait for a place. Between them stands None where none is ready until an episode has ended."""
+
+    def __init__(self, jobs: Iterable[Job | None]):
+        self._jobs = iter(jobs)
+        self.more = True
+        """There may be more, now or later."""
+
+    def take(self) -> Job | None:
+        """The next job that is ready now, if there is one."""
+        if not self.more:
+            return None
+        for job in self._jobs:
+            return job
+        self.more = False
+        return None
+
+    def check(self) -> None:
+        """Raises RuntimeError if jobs are still waited for: called where nothing is under way that could end."""
+        if self.more:
+            raise RuntimeError("no job is ready, and none is under way that it could wait for")
+
+
 class Engine(Protocol):
     """Plays jobs. Every engine gives the same episodes (HANDOFF.md, section 6)."""
 
@@ -62,10 +85,29 @@ class Engine(Protocol):
         ...
 
 
+@runtime_checkable
+class Rests(Protocol):
+    """An engine that can give its memory back between episodes."""
+
+    def rest(self) -> None:
+        """Gives back what it can; the next episodes take it again."""
+        ...
+
+
 def episode_of(
-    job: Job, played: Played, *, seed: int, limit: int, seconds: float, views: Mapping[str, dict[str, Any]]
+    job: Job,
+    played: Played,
+    *,
+    seed: int,
+    limit: int,
+    seconds: float,
+    views: Mapping[str, dict[str, Any]],
+    engine: Mapping[str, str] | None = None,
 ) -> Episode:
-    """The stored form of what was played. Raises EpisodeError if it is not proven: then the engine has a defect."""
+    """The stored form of what was played; ``engine``: versions of what only this engine computes with.
+
+    Raises EpisodeError if it is not proven: then the engine has a defect.
+    """
     text, records = assemble(merged(played.spans, len(job.prefix)))
     for record in records[: len(job.prefix)]:
         record.logprobs = record.end_logprob = None  # nobody acts in a prefix
@@ -94,7 +136,7 @@ def episode_of(
         difficulty=job.problem.steps,
         views={name: dict(view) for name, view in views.items()},
         timings={"seconds": round(seconds, 6)},
-        versions=versions(),
+        versions={**versions(), **(engine or {})},
     )
     return check(episode)
 

@@ -29,6 +29,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, Any]]:
         for number, line in enumerate(file, start=1):
             if not line.endswith(b"\n"):
                 return
+            if not line.strip():
+                yield number, EpisodeError("an empty line")
+                continue
             try:
                 yield number, json.loads(line)
             except (ValueError, RecursionError) as error:

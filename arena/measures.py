@@ -155,14 +155,18 @@ def tally(episodes: Iterable[Episode]) -> dict[str, Tally]:
 
 
 def summary_of(episodes: Iterable[Episode]) -> dict[str, Any]:
-    """What `summary.json` holds: the team's measures, and under ``conditions`` those of every condition."""
-    conditions = {name: one.summary() for name, one in tally(episodes).items()}
-    # The team first: its measures are the run's, the others are beside it.
-    first = "team" if "team" in conditions else next(iter(conditions), None)
-    if first is None:
-        return {**Tally().summary(), "conditions": {}}
-    conditions = {first: conditions.pop(first), **conditions}
-    return {**conditions[first], "conditions": conditions}
+    """What `summary.json` holds: the team's measures, and under ``conditions`` those of every condition.
+
+    Where there is no team, the measures on top are over all episodes: no condition is the run's more than another.
+    """
+    every, found = Tally(), dict[str, Tally]()
+    for episode in episodes:
+        every.add(episode)
+        found.setdefault(episode.condition, Tally()).add(episode)
+    conditions = {name: one.summary() for name, one in found.items()}
+    if "team" not in conditions:
+        return {**every.summary(), "conditions": conditions}
+    return {**conditions["team"], "conditions": {"team": conditions.pop("team"), **conditions}}
 
 
 def _count(table: dict[Any, list[int]], key: Any, right: int) -> None:

@@ -38,6 +38,9 @@ class Begun:
     spans: tuple[Span, ...] = ()
     """What was written after the prefix."""
     pens: tuple[tuple[int, str], ...] = ()
+    ended: str = ""
+    """How it ended, if it is over: then nothing more is written."""
+    error: str | None = None
 
 
 async def play(
@@ -88,6 +91,8 @@ async def play(
         units = tuple(policy.schedule.author(u, now) for u in range(reader.unit + 1))
         return Played(spans, ended, error, tuple(pens), units)
 
+    if begun.ended:
+        return result(begun.ended, begun.error)
     if begun.spans and begun.spans[-1].ended:
         return result("end")
     while written < limit:

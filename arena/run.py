@@ -25,7 +25,7 @@ from arena.command import (
     out_of_memory,
     patient_interrupt,
 )
-from arena.config import RunConfig, flags_over_file, resolved, saved
+from arena.config import RunConfig, engine_options, flags_over_file, resolved, saved
 from arena.terminal import say, visible
 
 _AHEAD = 64
@@ -67,7 +67,7 @@ def main(given: RunConfig, show: Show | None = None) -> int:
         fail(_named(error, folder))
 
     def play(audience: Audience) -> int:
-        return _play(config, task, audience.seated(load_agents(config)), folder, audience)
+        return _play(config, task, audience.seated(load_agents(config), task), folder, audience)
 
     show = show or app_of(config)
     return show(config, play) if show else play(Terminal())
@@ -212,8 +212,10 @@ def _engine(config: RunConfig, agents: Mapping[str, Agent]) -> Engine:
     from arena.arena import make_engine
     from arena.plan import size
 
+    options = engine_options(config.engine, config.vllm)
     # Memory is taken for as many as may be played at once.
-    return make_engine(config.engine, agents, config.seed, config.limit, min(config.batch_size, size(config)))
+    at_once = min(config.batch_size, size(config))
+    return make_engine(config.engine, agents, config.seed, config.limit, at_once, options)
 
 
 def same_models(agents: Mapping[str, Agent], run: Run) -> None:

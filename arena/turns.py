@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Generator, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Generator, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 
 from agents.contract import Agent
 from arena.engines import loop_runs, play_job
 from arena.episode import Episode
-from arena.jobs import Job
+from arena.jobs import Job, Waiting
 
 
 class TurnLoop:
@@ -26,21 +26,14 @@ class TurnLoop:
 
     async def stream(self, jobs: Iterable[Job | None]) -> AsyncIterator[Episode]:
         """Episodes as they end. A job that is None means: none now, ask again when an episode has ended."""
-        waiting, more = iter(jobs), True
+        waiting = Waiting(jobs)
         playing: list[asyncio.Task[Episode]] = []
         try:
-            while more or playing:
-                while more and len(playing) < self.at_once:
-                    job = next(waiting, NotImplemented)
-                    if job is NotImplemented:
-                        more = False
-                    elif job is None:
-                        break
-                    else:
-                        playing.append(asyncio.create_task(self.play(job)))
+            while True:
+                while len(playing) < self.at_once and (job := waiting.take()):
+                    playing.append(asyncio.create_task(self.play(job)))
                 if not playing:
-                    if more:
-                        raise RuntimeError("no job is ready, and none is under way that it could wait for")
+                    waiting.check()
                     return
                 await asyncio.wait(playing, return_when=asyncio.FIRST_COMPLETED)
                 for task in [task for task in playing if task.done()]:
@@ -69,7 +62,7 @@ class TurnLoop:
         self._clock += (now - self._since) / max(self._playing, 1)
         self._since, self._playing = now, self._playing + change
 
-    def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
+    def episodes(self, jobs: Iterable[Job | None]) -> Generator[Episode, None, None]:
         """The same for callers that are not asynchronous; in a thread of its own where a loop runs (a notebook)."""
         if not loop_runs():
             yield from self._here(jobs)

@@ -11,7 +11,7 @@ Interleaved, for each batch size and number of threads, on the embedded pair at 
 Every ratio is taken within a round; the table has medians and the range. Tokens are written tokens, the end left out.
 Outside forwards is everything but the models, their positions and their masks. It is told apart into what a step does
 (draws, who is next, the books of the batch) and what an episode costs once (its prompts encoded, its coins drawn, its
-record made and proven).
+record made and proven). ``--engine vllm`` measures the vLLM engine instead: `benchmarks.decode_vllm`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -43,6 +43,8 @@ POLICY = "word:p=0.5"
 class DecodeConfig:
     """Measures decoding on the embedded pair, side by side."""
 
+    engine: Literal["torch", "vllm"] = "torch"
+    """vllm measures the vLLM engine beside plain vLLM and the torch engine, on other pairs too, on one thread."""
     batches: list[int] = field(default_factory=lambda: [152, 32])
     """Batch sizes."""
     threads: list[int] = field(default_factory=lambda: [1, 2])
@@ -227,6 +229,11 @@ def _summed_up(batch: int, threads: int, found: dict[str, list[Measured]]) -> di
 
 def main(config: DecodeConfig) -> None:
     """Prints what was measured."""
+    if config.engine == "vllm":
+        from benchmarks import decode_vllm
+
+        decode_vllm.main(config.batches, config.rounds, config.waves, config.limit)
+        return
     settings = []
     for threads in config.threads:
         for batch in config.batches:

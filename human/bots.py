@@ -70,7 +70,7 @@ class BotsConfig:
     minutes: float = 60.0
     """When they stop, whoever is still there."""
     draft: bool = False
-    """The study is not locked."""
+    """Must be given: bots take part in drafts alone, so that none gets into a study's real record."""
 
 
 class Known:
@@ -271,8 +271,12 @@ def main(config: BotsConfig) -> None:
         fail("--speed and --minutes must be above 0")
     if urlsplit(config.url).scheme not in ("ws", "wss"):
         fail(f"--url {config.url}: give it as ws://127.0.0.1:8765")
-    study, stimuli, seal = opened(config.study, draft=config.draft)
+    if not config.draft:
+        fail("bots would stand in the study's record: serve a copy of it with --draft, and give --draft here as well")
+    study, stimuli, seal = opened(config.study, draft=True)
     shares = people_of(study)
+    if hurry := too_fast(study, config.speed):
+        say(visible(hurry), sys.stderr)
     tokens = _tokens(config, study, seal)
     with ExitStack() as stack:
         writers = sorted({BEHAVIOURS[name].writer for name in shares if BEHAVIOURS[name].writer})
@@ -281,6 +285,19 @@ def main(config: BotsConfig) -> None:
         asyncio.run(play(bots, config.url, tokens, 60 * config.minutes))
     for line in summary(bots):
         say(visible(line))
+    if not any(bot.key for bot in bots):
+        fail(f"--url {config.url}: no bot got in; is it this study that is served there, and are the links of it?")
+
+
+def too_fast(study: Study, speed: float) -> str:
+    """What is to be said where bots of this speed break the rule of [exclusion] about time; else nothing."""
+    seconds, least = BEHAVIOURS["steady"].seconds(0) / speed, study.exclusion.fastest_seconds
+    if study.exclusion.too_fast is None or seconds > 1.5 * least:
+        return ""
+    return (
+        f"--speed {speed:g}: a trial takes most bots about {seconds:.1f} s, and [exclusion] fastest_seconds is "
+        f"{least:g}: most are excluded as too fast; be slower, or try a copy of the study with less"
+    )
 
 
 async def play(bots: list[Bot], url: str, tokens: list[str], seconds: float) -> None:
@@ -294,11 +311,12 @@ async def play(bots: list[Bot], url: str, tokens: list[str], seconds: float) -> 
 
 
 def _tokens(config: BotsConfig, study: Study, seal: str) -> list[str]:
-    """Of the links in the file, or of new ones."""
+    """Of the links in the file, or of new ones where a server is there. Raises UserError."""
     from human.record.people import invite
     from human.server.house import record_of
 
     if not config.links:
+        asyncio.run(_answers(config.url))
         with record_of(study, seal) as record:
             return [token for _, token in invite(record, config.count, 1)]
     try:
@@ -309,6 +327,18 @@ def _tokens(config: BotsConfig, study: Study, seal: str) -> list[str]:
     if len(found) < config.count:
         say(visible(f"{config.links}: has {len(found)} links, so there are as many bots"), sys.stderr)
     return found[: config.count]
+
+
+async def _answers(url: str) -> None:
+    """Raises UserError where nobody lets a bot in."""
+    from websockets.asyncio.client import connect
+    from websockets.exceptions import InvalidHandshake
+
+    try:
+        async with connect(url.rstrip("/") + "/socket", open_timeout=10):
+            pass
+    except (OSError, InvalidHandshake) as error:
+        fail(f"--url {url}: {error}; serve the study there first: python -m human.serve")
 
 
 if __name__ == "__main__":

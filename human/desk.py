@@ -72,6 +72,8 @@ class MessageDesk:
     demand: bool = False
     """The pen is handed over on demand."""
     live: bool = True
+    hint: str = ""
+    """Pages and apps have keys and buttons, and line mode over messages says itself what it has."""
     turns: list[tuple[int, str]] = field(default_factory=list)
     """What is on the screen: (author, text), the person being author 0."""
     asked: Ask | None = None
@@ -169,7 +171,7 @@ class MessageDesk:
         if not message.text:
             return Fits(number=message.number, all=True)
         try:
-            kept = self._asking.would(message.text)
+            kept = self._asking.would(_beginning(message.text, self._asking.words_left))
         except ValueError as error:
             return Fits(number=message.number, why=str(error))
         return Fits(number=message.number, kept=kept, all=kept == message.text.strip())
@@ -331,6 +333,17 @@ class MessageDesk:
             self.turns[-1] = author, self.turns[-1][1] + text
         else:
             self.turns.append((author, text))
+
+
+def _beginning(text: str, words: int) -> str:
+    """As much of a text as can matter where so many words may be written: one word more does not fit."""
+    state, rule, left = RULES["word"].start, RULES["word"], words + 2  # the first may go on from what stands there
+    for at, character in enumerate(text):
+        opens, state = rule.step(state, character)
+        left -= opens
+        if not left:
+            return text[:at]
+    return text
 
 
 def _action(message: Write | End | Give | Undo | Pen) -> Action:

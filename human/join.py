@@ -25,6 +25,7 @@ from urllib.parse import urlsplit
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidHandshake, InvalidStatus, WebSocketException
 
+from human.link import FromLink, NotDone
 from human.messages import (
     Ack,
     Bye,
@@ -33,7 +34,6 @@ from human.messages import (
     Note,
     Numbered,
     Refused,
-    ToPerson,
     Try,
     Welcome,
     Withdraw,
@@ -156,7 +156,7 @@ class JoinedStudy:
             self._over = True
             self._hurry.set()
 
-    async def told(self) -> AsyncIterator[ToPerson]:
+    async def told(self) -> AsyncIterator[FromLink]:
         while not (self._over or self._leaving):
             try:
                 async with connect(
@@ -175,10 +175,11 @@ class JoinedStudy:
                 yield Bye(name="refused", text=f"{self.invited.host} cannot prove who it is ({error.verify_message})")
                 return
             except (OSError, InvalidHandshake, WebSocketException) as error:
-                self._lost(getattr(error, "strerror", None) or "no answer")
+                number = getattr(error, "errno", None)
+                self._lost(os.strerror(number) if number and number > 0 else "no answer")
             await self._pause()
 
-    async def _connected(self, socket: ClientConnection) -> AsyncIterator[ToPerson]:
+    async def _connected(self, socket: ClientConnection) -> AsyncIterator[FromLink]:
         key = "" if self._by_token else self._keys.read()
         join = Join(token="" if key else self.invited.token, key=key, client=self.client)
         await socket.send(join.model_dump_json())
@@ -199,9 +200,9 @@ class JoinedStudy:
                         return
                     self._over = True
                     yield Bye(name=message.name, text=self._no_key or message.text)
-                case Refused(n=n):
-                    if not self._refused(n, message.name):
-                        yield message
+                case Refused():
+                    if (refused := self._refused(message)) is not None:
+                        yield refused
                 case _:
                     self._over |= isinstance(message, Bye)
                     yield message
@@ -238,17 +239,17 @@ class JoinedStudy:
             self._left(self._owed.popleft())
             self._next()
 
-    def _refused(self, n: int | None, name: str) -> bool:
-        """Nothing was done, so the number is free again. Says whether nobody needs to know."""
-        if n is None or not self._on_its_way or n != self._last + 1:
-            return False
+    def _refused(self, why: Refused) -> FromLink | None:
+        """Nothing was done, so the number is free again. Gives what is to be told of it; None: nobody needs to know."""
+        if why.n is None or not self._on_its_way or why.n != self._last + 1:
+            return why
         self._on_its_way = False
-        if name == "out_of_order":  # who is wrong shows when both say where they are
+        if why.name == "out_of_order":  # who is wrong shows when both say where they are
             self._drop()
-            return True
+            return None
         refused = self._owed.popleft()
         self._next()
-        return isinstance(refused, Note)
+        return None if isinstance(refused, Note) else NotDone(refused, why)
 
     def _left(self, done: Numbered) -> None:
         if isinstance(done, Leave | Withdraw):

@@ -18,7 +18,7 @@ from agents.units import RULES
 from arena.terminal import say
 from human.app.state import State, clock
 from human.line_form import LineForm
-from human.link import UNCOUNTED, Link
+from human.link import UNCOUNTED, FromLink, Link, NotDone
 from human.messages import (
     TEXT,
     Answer,
@@ -41,7 +41,6 @@ from human.messages import (
     Resume,
     Said,
     Time,
-    ToPerson,
     Undo,
     Welcome,
     Whole,
@@ -72,6 +71,8 @@ class LineScreen:
         self._author = 0
         self._known = ""
         """The text as it was read out or typed."""
+        self._clock = ""
+        """What was last said of the time."""
         self._ahead: list[str] = []
         self._form: LineForm | None = None
         self._leaving = ""
@@ -113,7 +114,7 @@ class LineScreen:
     def _say(self, line: str) -> None:
         say(line, self._shown)
 
-    def _hear(self, message: ToPerson) -> None:
+    def _hear(self, message: FromLink) -> None:
         if isinstance(message, Ask | Whole | Over | Page) or (
             isinstance(message, Said | Writing) and message.author != self._author
         ):
@@ -140,7 +141,7 @@ class LineScreen:
             case _:
                 self._note(message)
 
-    def _note(self, message: ToPerson) -> None:
+    def _note(self, message: FromLink) -> None:
         match message:
             case Over():
                 self._say(self.state.told("/end", "/give", "Enter"))
@@ -148,24 +149,40 @@ class LineScreen:
                 self._say(f"the answer is {self.state.outcome()}")
             case Notice(text=text):
                 self._say(visible(text))
-            case Refused(text=text):
+            case Refused(text=text) | NotDone(why=Refused(text=text)):
                 self._say(f"not done: {visible(text)}")
+                if isinstance(message, NotDone) and isinstance(message.message, Answer) and self.state.page:
+                    self._form = LineForm(self.state.page, self._say)  # it is still to be answered
+                self._go_on()
             case FromResearcher(text=text):
                 self._say(f"from the researcher: {visible(text)}")
-            case Time(running=False, why=why) if self.state.hidden:
-                self._say(f"the clock stands at {clock(message.spent)}: {visible(why)}; Enter lets it run again")
-                self._asked.set()
-            case Time(spent=spent, limit=float() as limit):
-                self._say(f"{clock(spent)} of {clock(limit)} are used")
+            case Time():
+                self._time(message)
+                self._go_on()
             case Bye(text=text):
                 self._say(visible(text))
+
+    def _time(self, time: Time) -> None:
+        if self.state.hidden:
+            self._say(f"the clock stands at {clock(time.spent)}: {visible(time.why)}; Enter lets it run again")
+        elif time.limit is not None:
+            before, self._clock = self._clock, f"{clock(time.spent)} of {clock(time.limit)} are used"
+            if self._clock != before:
+                self._say(self._clock)
+
+    def _go_on(self) -> None:
+        """What was done last is settled: if something is wanted of the person still, the next line is for that."""
+        if self.state.my_turn or self.state.hidden or self._form:
+            self._asked.set()
 
     def _begin(self, problem: Problem) -> None:
         place = f" {problem.number} of {problem.of}" if problem.number and problem.of else ""
         self._say(f"problem{place}: {visible(problem.question).strip()}")
         names = ", ".join(self.state.name(number) for number in range(1, len(problem.authors)))
-        self._say(f"you are {self.state.name(0)}, {f'with {names}' if names else 'alone'}; /help lists the commands")
-        self._known = ""
+        own = self.state.name(0)
+        who = "you write" if own == "you" else f"you are {own},"
+        self._say(f"{who} {f'with {names}' if names else 'alone'}; /help lists the commands")
+        self._known = self._clock = ""
 
     def _sentences(self) -> None:
         rest = self._heard[self._read_out :]
@@ -267,14 +284,15 @@ class LineScreen:
             self._say(clock(self.state.spent) if self.state.spent is not None else "no clock runs")
             self._asked.set()
         elif self.state.my_turn and self.state.ask:
-            if not line and self._ahead:
-                line = self._ahead.pop(0)
-            elif self._ahead:
+            ready = not line and bool(self._ahead)
+            action = action_of(cleaned(self._ahead.pop(0) if ready else line))
+            if not ready and self._ahead and not isinstance(action, desk.Look | desk.Slip):
                 self._ahead.clear()
                 self._say("what was typed before your turn is dropped")
                 if line == "/undo":
+                    self._asked.set()
                     return
-            self._in_turn(action_of(cleaned(line)), self.state.ask)
+            self._in_turn(action, self.state.ask)
         else:
             self._meanwhile(line)
 
@@ -282,6 +300,7 @@ class LineScreen:
         match action:
             case desk.Write(text) if len(text) > TEXT:
                 self._say(f"too long: {TEXT:,} characters can be sent at once")
+                self._asked.set()
             case desk.Write(text) if text.strip(" \t") or (text and ask.unit in ("token", "spaced-token")):
                 self._do(Write(n=UNCOUNTED, turn=ask.turn, text=text))
             case desk.End(text):

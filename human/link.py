@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Protocol
 
-from human.messages import Numbered, ToPerson, Try
+from human.messages import Numbered, Refused, ToPerson, Try
 
 UNCOUNTED = 1
 """The number of a message that its link has not counted yet."""
+
+
+@dataclass(frozen=True)
+class NotDone:
+    """Something that was sent was refused, and why: only the link knows which, as it counts what is sent."""
+
+    message: Numbered
+    why: Refused
+
+
+FromLink = ToPerson | NotDone
 
 
 class Link(Protocol):
@@ -21,7 +33,7 @@ class Link(Protocol):
         """Sends; a message that is counted gets its number here."""
         ...
 
-    def told(self) -> AsyncIterator[ToPerson]:
+    def told(self) -> AsyncIterator[FromLink]:
         """What the screen is told, until nothing comes any more."""
         ...
 

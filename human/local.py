@@ -21,9 +21,11 @@ from arena.audience import Play, Terminal
 from arena.config import RunConfig
 from arena.plan import size
 from arena.policy import OnDemand, parse
+from arena.tasks.marks import form_of
 from arena.terminal import say
 from human.clock import Clock
 from human.desk import MessageDesk
+from human.link import FromLink, NotDone
 from human.messages import (
     Answer,
     End,
@@ -40,7 +42,6 @@ from human.messages import (
     Refused,
     Resume,
     Time,
-    ToPerson,
     Try,
     Undo,
     Write,
@@ -50,6 +51,7 @@ from human.results import results
 if TYPE_CHECKING:
     from arena.episode import Episode
     from arena.store import Run
+    from arena.tasks import Task
 
 PACE = 8.0
 """Words a second at which a partner's text appears: about as fast as one reads."""
@@ -91,12 +93,14 @@ class LocalRun:
         self._config, self._play, self._pace = config, play, pace
         self._terminal = Terminal(module)
         self._person = next(name for name, agent in config.agents.items() if agent.address == "human")
-        self._told: asyncio.Queue[ToPerson | None] = asyncio.Queue()
+        self._told: asyncio.Queue[FromLink | None] = asyncio.Queue()
         self._screen: asyncio.AbstractEventLoop | None = None
         self._table: asyncio.AbstractEventLoop | None = None
         """The loop that the run plays in."""
         self._desk: MessageDesk | None = None
         self._number = 0
+        self._form = ""
+        """How an answer is marked."""
         self._answer: tuple[str, Future[dict[str, Any]]] | None = None
         """What the page that is shown waits for, by its id."""
         self._leaving = self._stopped = False
@@ -108,7 +112,7 @@ class LocalRun:
 
     # The screen's thread
 
-    async def told(self) -> AsyncIterator[ToPerson]:
+    async def told(self) -> AsyncIterator[FromLink]:
         self._screen = asyncio.get_running_loop()
         self._thread.start()
         while (message := await self._told.get()) is not None:
@@ -163,6 +167,8 @@ class LocalRun:
 
     def _desk_for(self, view: View) -> MessageDesk:
         self._table = asyncio.get_running_loop()
+        if self._leaving:  # since models were loaded; from here on, leaving finds the table
+            self._interrupt()
         self._number += 1
         names = (view.author, *view.others)
         demand = bool(view.others) and isinstance(parse(self._config.handoff).schedule, OnDemand)
@@ -174,6 +180,7 @@ class LocalRun:
                 authors=tuple(map(inline, names)),
                 number=self._number,
                 of=size(self._config, self._person),
+                form=self._form,
             )
         )
         self._tell(Time(spent=0.0))
@@ -195,8 +202,8 @@ class LocalRun:
                 case _:
                     self._desk.deliver(message)
         except RefusalError as error:
-            number = message.n if isinstance(message, Numbered) else None
-            self._tell(Refused(n=number, name=error.name, text=str(error)))
+            if isinstance(message, Numbered):  # what would be kept of a text is asked again anyway
+                self._tell(NotDone(message, Refused(n=message.n, name=error.name, text=str(error))))
 
     async def _look_back(self, ended: str, together: bool) -> dict[str, Any]:
         assert self._desk
@@ -227,9 +234,10 @@ class LocalRun:
             self._error = error
         self._tell(None)
 
-    def seated(self, agents: dict[str, Agent]) -> dict[str, Agent]:
+    def seated(self, agents: dict[str, Agent], task: Task) -> dict[str, Agent]:
         if self._leaving:
             raise KeyboardInterrupt
+        self._form = form_of(task.extract)
         return {**agents, self._person: Sitter(self._desk_for)}
 
     def follow(self, episodes: Iterator[Episode], config: RunConfig, run: Run) -> Iterator[Episode]:
@@ -271,7 +279,7 @@ class LocalRun:
         self._tell(page)
         return future
 
-    def _tell(self, message: ToPerson | None) -> None:
+    def _tell(self, message: FromLink | None) -> None:
         with suppress(RuntimeError):  # the screen is gone
             if self._screen:
                 self._screen.call_soon_threadsafe(self._told.put_nowait, message)

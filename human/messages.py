@@ -201,6 +201,8 @@ class Problem(Message):
     """Names as they are to be shown; the person's own is the first."""
     number: int = 0
     of: int = 0
+    form: str = ""
+    """How an answer is marked, by example: ``#### 12``. None: whoever asks says it elsewhere."""
 
 
 class Said(Message):

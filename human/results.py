@@ -17,4 +17,4 @@ def results(conditions: Mapping[str, Mapping[str, Any]], folder: Path) -> Iterat
         if len(one["author_share"]) > 1:
             shares = ", ".join(f"{author} {share:.0%}" for author, share in one["author_share"].items())
             yield f"words by {shares}; {one['handoffs_per_episode']:.1f} handoffs a solution"
-    yield f"stored in {folder}"
+    yield f"stored in {folder}; python -m human.replay {folder} goes through it again"

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
+import errno
 import logging
 import signal
+import socket as sockets
 import ssl
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
-from urllib.parse import urlsplit
 
 import tyro
 
 from arena.command import fail, run_command
 from arena.terminal import say, visible
+from human.server.origins import check_origin, loopback
 
 if TYPE_CHECKING:
     from human.session.hall import Hall
+
+ANY = ("0.0.0.0", "::")
+"""Hosts that stand for every address of this machine."""
 
 
 @dataclass
@@ -74,11 +78,9 @@ def check(config: ServeConfig) -> ssl.SSLContext | None:
     if bool(config.cert) != bool(config.key):
         fail("--cert and --key go together")
     for origin in config.origin:
-        parts = urlsplit(origin)
-        if parts.scheme not in ("https", "http") or not parts.hostname or parts.path or parts.query:
-            fail(f"--origin {origin}: give scheme and host, as https://study.example.org")
-        if parts.scheme == "http" and not loopback(parts.hostname):
-            fail(f"--origin {origin}: plain http is for this machine only; use https")
+        check_origin("--origin", origin)
+    if config.host in ANY and not config.origin and (config.cert or config.behind_proxy):
+        fail(f"--host {config.host}: is no name; say where the page is opened, as --origin https://study.example.org")
     if config.cert and config.key:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -97,16 +99,6 @@ def check(config: ServeConfig) -> ssl.SSLContext | None:
     return None
 
 
-def loopback(host: str) -> bool:
-    """Is it this machine?"""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
 async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, ready: Any = None) -> None:
     """Listens until it is told to stop; ``ready`` is called with the port."""
     from websockets.asyncio.server import ServerConnection
@@ -116,15 +108,18 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
     from human.server.connection import serve_screen
     from human.server.dashboard import Dashboard
     from human.server.house import private_file
-    from human.server.http import ADMIN, Door
+    from human.server.http import ADMIN, Door, dressed, path_of
+    from human.server.keeper import Keeper
     from human.server.limits import Limits
+    from human.server.sockets import Sockets
 
     limits = Limits(connections=config.connections)
     door = Door(limits)
     dashboard = Dashboard(hall)
+    connections = Sockets()
 
     async def screen(socket: ServerConnection) -> None:
-        if socket.request and socket.request.path.partition("?")[0] == ADMIN:
+        if path_of(socket.request) == ADMIN:
             door.watching += 1
             try:
                 await dashboard.serve(socket)
@@ -147,8 +142,10 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
             screen,
             config.host,
             config.port,
+            create_connection=connections.kind,
             ssl=secure,
             process_request=door,
+            process_response=dressed,
             origins=None,
             max_size=MESSAGE,
             compression=None,
@@ -156,7 +153,13 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
             ping_timeout=20,
             server_header=None,
         )
+    except (sockets.gaierror, UnicodeError) as error:
+        fail(f"--host {config.host}: {getattr(error, 'strerror', 'no name')}; give a name or address of this machine")
     except OSError as error:
+        if error.errno == errno.EADDRNOTAVAIL:
+            fail(f"--host {config.host}: is no address of this machine")
+        if error.errno == errno.EADDRINUSE:
+            fail(f"--port {config.port}: something listens there already; give another, or 0 for a free one")
         fail(f"--port {config.port}: {error.strerror or error}")
     async with listening as server:
         port = next(iter(server.sockets)).getsockname()[1]
@@ -173,11 +176,17 @@ async def serve(config: ServeConfig, hall: Hall, secure: ssl.SSLContext | None, 
         say(visible(f"dashboard: {dashboard.link if config.show_admin else f'the link in {admin}'}"), sys.stderr)
         if ready:
             ready(port)
-        await stopped.wait()
+        keeping = asyncio.create_task(Keeper(hall).run())
+        try:
+            await stopped.wait()
+        finally:
+            keeping.cancel()
+            await asyncio.gather(keeping, return_exceptions=True)
         # Service restart (RFC 6455's registry): the page and the app keep what was typed, and come again.
         server.close(close_connections=False)
         goodbyes = (one.close(1012, "the server stops; come back in a moment") for one in list(server.connections))
         await asyncio.gather(*goodbyes, return_exceptions=True)
+        connections.abort()
         for session in list(hall.sessions.values()):
             await session.stop()
         admin.unlink(missing_ok=True)
@@ -188,9 +197,9 @@ def origins(config: ServeConfig, port: int, secure: bool) -> set[str]:
     """Where a browser's page may come from; an app has no origin."""
     if config.origin:
         return {origin.rstrip("/") for origin in config.origin}
-    scheme = "https" if secure else "http"
+    scheme, usual = ("https", 443) if secure else ("http", 80)
     hosts = {_shown(config.host)} | ({"localhost", "127.0.0.1", "[::1]"} if loopback(config.host) else set())
-    return {f"{scheme}://{host}:{port}" for host in hosts}
+    return {f"{scheme}://{host}" + (f":{port}" if port != usual else "") for host in hosts}
 
 
 def _shown(host: str) -> str:

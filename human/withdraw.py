@@ -59,7 +59,13 @@ def main(config: WithdrawConfig) -> None:
         ):
             fail("nothing was deleted; --yes does not ask")
         deleted = asyncio.run(forget(record, who.id))
+        owed = record.log_owed
     say(visible(f"deleted: {deleted} events of {who.id}"))
+    if owed:
+        say(
+            "SQLite's log beside the record has them still, as somebody reads it just now: the server empties it soon, "
+            "else whatever opens the record next"
+        )
     say("exports and backups that were made before have them still: make exports again, and delete the old ones")
 
 

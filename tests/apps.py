@@ -18,11 +18,18 @@ from arena.lines import read_episodes
 from arena.proof import problems_of
 from arena.run import main
 from human.app.app import PersonApp
+from human.link import FromLink
 from human.local import LocalRun
-from human.messages import Numbered, ToPerson, Try
+from human.messages import Ask, Numbered, Try
 
 Act = Callable[[PersonApp, Pilot[str]], Awaitable[None]]
 SIZES = [(80, 24), (160, 50)]
+
+
+def asked(turn: int = 1, **other: Any) -> Ask:
+    """A turn of two new words, but for what is named."""
+    given = {"unit": "word", "held": 2, "words_left": 9, "opening": True, "unfinished": False, "stuck": False}
+    return Ask.model_validate({"turn": turn, "goes_on": bool(other.get("draft")), "on_demand": False, **given, **other})
 
 
 class Told:
@@ -31,8 +38,8 @@ class Told:
     trouble = ""
     on_leaving = "Leave?"
 
-    def __init__(self, *messages: ToPerson) -> None:
-        self.queue: asyncio.Queue[ToPerson | None] = asyncio.Queue()
+    def __init__(self, *messages: FromLink) -> None:
+        self.queue: asyncio.Queue[FromLink | None] = asyncio.Queue()
         self.sent: list[Numbered | Try] = []
         for message in messages:
             self.queue.put_nowait(message)
@@ -40,11 +47,11 @@ class Told:
     def send(self, message: Numbered | Try) -> None:
         self.sent.append(message)
 
-    async def told(self) -> AsyncIterator[ToPerson]:
+    async def told(self) -> AsyncIterator[FromLink]:
         while (message := await self.queue.get()) is not None:
             yield message
 
-    def tell(self, *messages: ToPerson) -> None:
+    def tell(self, *messages: FromLink) -> None:
         for message in messages:
             self.queue.put_nowait(message)
 
@@ -111,6 +118,12 @@ def seen(app: Any) -> str:
 async def shows(app: PersonApp, pilot: Pilot[str], *texts: str) -> None:
     """Waits until these are on the screen: it is drawn when there is nothing else to do."""
     await until(pilot, lambda: all(text in seen(app) for text in texts))
+
+
+def calm(app: PersonApp) -> None:
+    """A second passes for the app in which nobody types."""
+    before = app.state.now
+    app.state.now = lambda: before() + 1.0
 
 
 async def turn(app: PersonApp, pilot: Pilot[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 # How long an example takes on a shared machine (the first loads Unicode tables) is no property of the code.
 settings.register_profile("shared machines", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("shared machines")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # Started in the background of a script. Commands that the tests start would inherit that, and heed no Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 SCRIPTS = {"ann": "script:She has 3 boxes of 4 pens, so 3 * 4 = 12 pens. {end}", "bob": "script:Then #### 12 is it. "}
 

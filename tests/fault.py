@@ -107,6 +107,16 @@ class Server:
         self.process.wait()
 
 
+async def beside(server: Server) -> None:
+    """A command that writes to the same record, in a process of its own."""
+    command = [sys.executable, "-m", "human.links", "--study", str(server.study), "--draft"]
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    if await process.wait():
+        raise RuntimeError("human.links failed beside the server")
+
+
 async def kills(server: Server, bots: list[Marked], options: Options, gaps: Gaps) -> None:
     """Kills the server at random moments under load; notes when, and when it was begun again."""
     rng = random.Random(options.seed)
@@ -117,6 +127,8 @@ async def kills(server: Server, bots: list[Marked], options: Options, gaps: Gaps
             if all(bot.over.is_set() for bot in bots):
                 return
         await asyncio.sleep(rng.uniform(0, 2))
+        await beside(server)
+        await asyncio.sleep(rng.uniform(0, 1))  # what is acknowledged after a command must be there, too
         server.kill()
         at = time.time()
         await asyncio.sleep(rng.uniform(0, 1))
@@ -164,7 +176,7 @@ def _of_episode(bot: Marked, event: Event, events: list[Event]) -> list[str]:
     if shown:
         gaps = sum(one.data.get("gap", 0.0) for one in events if one.kind == "restarted" and one.seq > shown.seq)
         most = event.at - shown.at - gaps
-        if event.data["seconds"] > most + 0.5:
+        if (event.data["seconds"] or 0) > most + 0.5:
             wrong.append(f"{event.trial}: {event.data['seconds']} s on the clock, {most:.1f} s without the gaps")
     return wrong
 

@@ -67,7 +67,7 @@ def tokenizer_of_kind(kind: str) -> Any:
     return make(tokenizer_object=tokenizer, bos_token="<s>", eos_token="</s>", unk_token="<unk>")
 
 
-def random_model(architecture: str, tokenizer: Any, seed: int = 0) -> Any:
+def random_model(architecture: str, tokenizer: Any, seed: int = 0, head_size: int = 16) -> Any:
     """A tiny random model: "llama", "gpt2", "qwen3" or "gemma"."""
     import transformers
 
@@ -89,7 +89,7 @@ def random_model(architecture: str, tokenizer: Any, seed: int = 0) -> Any:
             num_hidden_layers=2,
             num_attention_heads=2,
             num_key_value_heads=1,
-            head_dim=16,
+            head_dim=head_size,
             max_position_embeddings=512,
         )
     config.eos_token_id = tokenizer.eos_token_id
@@ -103,10 +103,11 @@ def random_model(architecture: str, tokenizer: Any, seed: int = 0) -> Any:
 
 
 @lru_cache(maxsize=16)
-def random_agent(architecture: str, kind: str, seed: int = 0, temperature: float = 1.0) -> LanguageModel:
+def random_agent(
+    architecture: str, kind: str, seed: int = 0, temperature: float = 1.0, head_size: int = 16
+) -> LanguageModel:
     """A random model with a tokeniser of a kind, as an agent."""
     tokenizer = tokenizer_of_kind(kind)
     prompt = "<s>{question}\n"
-    return LanguageModel(
-        random_model(architecture, tokenizer, seed), tokenizer, prompt=prompt, sampling=Sampling(temperature)
-    )
+    model = random_model(architecture, tokenizer, seed, head_size)
+    return LanguageModel(model, tokenizer, prompt=prompt, sampling=Sampling(temperature))

@@ -52,6 +52,7 @@ from human.messages import (
     from_person,
 )
 from human.page.files import SOCKET, response_for
+from human.server.sockets import Sockets
 
 T = TypeVar("T")
 Script = Callable[["Session"], Awaitable[None]]
@@ -223,6 +224,7 @@ class PageServer:
         self.sessions: list[Session] = []
         self.asked: list[str] = []
         self.sockets: set[ServerConnection] = set()
+        self._connections = Sockets()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
@@ -230,7 +232,8 @@ class PageServer:
         self.host = f"localhost:{self._server.sockets[0].getsockname()[1]}"
 
     async def _start(self) -> Server:
-        return await serve(self._talk, "127.0.0.1", 0, process_request=self._answer, max_size=65_536)
+        more: dict[str, Any] = {"create_connection": self._connections.kind, "process_request": self._answer}
+        return await serve(self._talk, "127.0.0.1", 0, max_size=65_536, **more)
 
     def call(self, do: Callable[[], Awaitable[T]]) -> T:
         """Does something in the server's thread."""
@@ -324,6 +327,7 @@ class PageServer:
             for task in playing:
                 task.cancel()
             await asyncio.gather(*playing, return_exceptions=True)
+            self._connections.abort()
             async with asyncio.timeout(5):
                 await self._server.wait_closed()
 

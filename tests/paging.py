@@ -31,9 +31,13 @@ def reach(tab: Tab, text: str, modifiers: int = 0) -> None:
 
 
 def press(tab: Tab, text: str) -> None:
-    find = f"[...document.querySelectorAll('button')].find((one) => one.textContent === {json.dumps(text)} && "
-    tab.wait(f"{find} one.getClientRects().length)")
-    tab.run(f"{find} one.getClientRects().length).click()")
+    """Presses a button, once, when it is there and can be pressed."""
+    find = (
+        "[...document.querySelectorAll('button:not([aria-disabled])')]"
+        f".find((one) => one.textContent === {json.dumps(text)} && one.getClientRects().length)"
+    )
+    tab.wait(find)
+    tab.run(f"{find}.click()")
 
 
 def together(partner: str, handoff: str = "sentence:alternate", **how: object) -> Script:
@@ -45,8 +49,10 @@ def together(partner: str, handoff: str = "sentence:alternate", **how: object) -
     return script
 
 
-def quiet(tab: Tab) -> None:
-    assert not tab.complaints(), tab.complaints()[:3]
+def quiet(tab: Tab, *, cut: bool = False) -> None:
+    """The browser has complained of nothing; after a cut it may have tried in vain to come back."""
+    found = [one for one in tab.complaints() if not (cut and "Unexpected response code: 503" in one)]
+    assert not found, found[:3]
 
 
 def eventually(check: Callable[[], bool], seconds: float = 20) -> None:

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from arena.episode import Episode
 from human import theme
+from human.app import keys
 from human.app.app import PersonApp
 from human.app.widgets.confirm import Confirm
 from human.app.widgets.paused import Paused
 from human.app.widgets.reading import Reading
 from human.app.widgets.scale import Scale
+from human.link import NotDone
+from human.local import LocalRun
 from human.messages import (
     Answer,
-    Ask,
     Bye,
+    End,
     Extend,
     FromResearcher,
     Graded,
@@ -32,26 +36,18 @@ from human.messages import (
     Resume,
     Said,
     Time,
+    Try,
+    Undo,
     Welcome,
     Whole,
     Withdraw,
     Write,
     Writing,
 )
-from tests.apps import SIZES, Told, drive, play, rate, seen, shows, turn, until, write
+from tests.apps import SIZES, Told, asked, calm, drive, play, rate, seen, shows, turn, until, write
 
 PROBLEM = Problem(id="1", question="How many?", authors=("ann", "bot"), number=2, of=10)
-ASK = Ask(
-    turn=1,
-    unit="word",
-    held=2,
-    words_left=9,
-    opening=True,
-    goes_on=False,
-    unfinished=False,
-    stuck=False,
-    on_demand=False,
-)
+ASK = asked()
 HOSTILE = "[red]x[/] [link=a] \x1b[2J\x1b]0;t\x07 \u202eabc\u202c \x9b1m \ud83d {end"
 
 
@@ -78,10 +74,12 @@ def test_a_word_each_two_problems_and_the_results(tmp_path: Path, size: tuple[in
         await pilot.press("enter")
         await shows(app, pilot, "Problem 2 of 2", "And now?")
         await write(app, pilot, "4", "ctrl+s")
+        await shows(app, pilot, "no answer is marked yet, as in #### 12; F2 again finishes all the same")
+        await pilot.press("ctrl+s")
         await rate(app, pilot, 2)
         await shows(app, pilot, "expected 5", "Results")
         await pilot.press("enter")
-        await shows(app, pilot, "All problems are done", "together: 1 of 2 right", str(tmp_path)[:20])
+        await shows(app, pilot, "All problems are done", "together: 1 of 2 right", "human.replay", str(tmp_path)[:20])
         await pilot.press("enter")
 
     partner, both = "script:the cat\n####", ("How many?", "And now?")
@@ -106,7 +104,9 @@ def test_a_word_each_two_problems_and_the_results(tmp_path: Path, size: tuple[in
 def test_a_sentence_each_with_what_was_not_taken(tmp_path: Path) -> None:
     async def act(app: PersonApp, pilot: Pilot[str]) -> None:
         await turn(app, pilot)
-        await pilot.press(*"Two", "space", *"a", "full_stop", "space", *"More")
+        await pilot.press(*"Two", "space", *"a")
+        await shows(app, pilot, "1 of 1 sentence, not over yet")
+        await pilot.press("full_stop", "space", *"More")
         await shows(app, pilot, "1 of 1 sentence; not taken: More")
         await pilot.press("enter")
         await shows(app, pilot, "kept: Two a.; not taken: More")
@@ -120,7 +120,7 @@ def test_a_sentence_each_with_what_was_not_taken(tmp_path: Path) -> None:
         assert app.play.composer.text == "It goes", "what is taken back is there to be changed"
         await write(app, pilot, "\n#### 5", "f2")
         await rate(app, pilot)
-        await shows(app, pilot, "right")
+        await shows(app, pilot, "right", "Results")
         await pilot.press("enter")
         await shows(app, pilot, "All problems are done")
 
@@ -143,13 +143,13 @@ def test_the_pen_is_taken_and_handed_back(tmp_path: Path) -> None:
         assert app.play.composer.text == "meanwhile"
         await pilot.press("enter")
         await until(pilot, lambda: app.state.may_undo)
-        await shows(app, pilot, "F3 or F2", "F3 Hand back")
+        await shows(app, pilot, "F3 (hand back) or F2 (finish)", "F3 Hand back", "F6 Undo")
         await pilot.press("f3")
         await shows(app, pilot, "bot writes")
         await pilot.press("ctrl+t")
         await write(app, pilot, "#### 5", "f2")
         await rate(app, pilot)
-        await shows(app, pilot, "right")
+        await shows(app, pilot, "right", "Results")
         await pilot.press("enter")
         await shows(app, pilot, "All problems are done")
 
@@ -166,7 +166,7 @@ def test_the_rest_of_a_solution(tmp_path: Path) -> None:
     async def act(app: PersonApp, pilot: Pilot[str]) -> None:
         await write(app, pilot, "a\nb", "enter")
         await write(app, pilot, "\n#### 5", "f2")
-        await shows(app, pilot, "right")
+        await shows(app, pilot, "right", "Results")
         await pilot.press("enter")
         await shows(app, pilot, "All problems are done")
 
@@ -183,12 +183,28 @@ def test_a_rating_comes_before_any_grade(tmp_path: Path) -> None:
         assert app.state.graded is None
         assert not (tmp_path / "run" / "episodes.jsonl").read_text()
         await pilot.press("right", "right", "left", "9", "enter", *"fine", "enter")
-        await shows(app, pilot, "right: 5")
+        await shows(app, pilot, "right: 5", "Results")
         await pilot.press("enter")
         await shows(app, pilot, "All problems are done")
 
     _, (made,) = play(tmp_path, act, handoff="sentence:alternate", partner="script:the cat.")
     assert review(made) == {"ease": 4, "text": "fine"}
+
+
+def test_leaving_before_the_first_desk_stops_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seated = LocalRun.seated
+
+    def seated_and_left(run: LocalRun, *given: Any) -> Any:
+        agents = seated(run, *given)
+        run.leave()
+        return agents
+
+    monkeypatch.setattr(LocalRun, "seated", seated_and_left)
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await until(pilot, lambda: app._exit)
+
+    assert play(tmp_path, act, handoff="sentence:alternate") == (130, [])
 
 
 @pytest.mark.parametrize("when", ["turn", "writing", "rating", "grade", "results"])
@@ -199,11 +215,11 @@ def test_leaving_keeps_what_is_done(tmp_path: Path, when: str, capsys: pytest.Ca
         elif when == "turn":
             await write(app, pilot, "some", "enter")
         else:
-            await write(app, pilot, "5", "f2")
+            await write(app, pilot, "#### 6", "f2")
             await shows(app, pilot, "How easy")
             if when != "rating":
                 await pilot.press("enter", "enter")
-                await shows(app, pilot, "expected")
+                await shows(app, pilot, "expected", "Results" if when == "results" else "Next problem")
             if when == "results":
                 await pilot.press("enter")
                 await shows(app, pilot, "All problems are done")
@@ -235,7 +251,7 @@ def test_leaving_keeps_what_is_done(tmp_path: Path, when: str, capsys: pytest.Ca
 
 def test_a_run_is_gone_on_with(tmp_path: Path) -> None:
     async def first(app: PersonApp, pilot: Pilot[str]) -> None:
-        await write(app, pilot, "5", "f2")
+        await write(app, pilot, "#### 6", "f2")
         await rate(app, pilot)
         await shows(app, pilot, "Next problem")
         await pilot.press("ctrl+c")
@@ -245,7 +261,7 @@ def test_a_run_is_gone_on_with(tmp_path: Path) -> None:
 
     async def second(app: PersonApp, pilot: Pilot[str]) -> None:
         await shows(app, pilot, "Problem 2 of 2", "And now?")
-        await write(app, pilot, "5", "f2")
+        await write(app, pilot, "#### 6", "f2")
         await rate(app, pilot)
         await shows(app, pilot, "Results")
         await pilot.press("enter")
@@ -303,8 +319,10 @@ def test_a_pause_hides_the_text_and_stops_the_clock(tmp_path: Path, size: tuple[
         await pilot.press("f10", "y")
         await until(pilot, lambda: app._exit)
 
-    words = " ".join(f"w{number}" for number in range(40))
-    code, made = play(tmp_path, act, handoff="word:demand", partner=f"script:{words}{{end}}", pace=20.0, size=size)
+    words = " ".join(f"w{number}" for number in range(400))
+    code, made = play(
+        tmp_path, act, handoff="word:demand", partner=f"script:{words}{{end}}", pace=20.0, size=size, limit=500
+    )
     assert (code, made) == (130, [])
 
 
@@ -324,6 +342,56 @@ def test_loading_and_trouble_are_seen() -> None:
     drive(link, act, opening="Loading [b]senior ...")
 
 
+def test_what_is_typed_while_models_load_waits_for_the_turn() -> None:
+    link = Told()
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await shows(app, pilot, "Loading senior ...")
+        await pilot.press("h", "i", "space", "e", "backspace", "[", "b", "]", "enter", "f2", "ctrl+n", "tab")
+        await shows(app, pilot, "Loading senior ...", "what you typed stays here: hi [b]")
+        link.tell(PROBLEM, ASK)
+        await turn(app, pilot)
+        assert app.play.composer.text == "hi [b]"
+        assert not [message for message in link.sent if not isinstance(message, Try)]
+        await pilot.press("x", "enter")
+        await until(pilot, lambda: any(isinstance(one, Write) and one.text == "hi [b]x" for one in link.sent))
+
+    drive(link, act, opening="Loading senior ...")
+
+
+def test_what_is_typed_before_a_page_is_no_part_of_a_solution() -> None:
+    link = Told()
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await shows(app, pilot, "One moment")
+        await pilot.press("h", "i")
+        link.tell(Page(id="a", title="Taking part"))
+        await shows(app, pilot, "Taking part")
+        link.tell(PROBLEM, ASK)
+        await turn(app, pilot)
+        assert app.play.composer.text == ""
+
+    drive(link, act)
+
+
+def test_an_option_that_is_chosen_is_in_sight() -> None:
+    long = tuple(f"Paragraph {number}." for number in range(9))
+    options = ("I take part.", "I do not take part.")
+    asks = Question(id="consent", text="Do you take part?", kind="choice", options=options)
+    link = Told(Page(id="consent", title="Taking part", text=long, questions=(asks,)))
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await shows(app, pilot, "Paragraph 0.")
+        assert options[1] not in seen(app)
+        calm(app)
+        await pilot.press("down", "down")
+        await shows(app, pilot, f"(*) 2. {options[1]}")
+        await pilot.press("up")
+        await shows(app, pilot, f"(*) 1. {options[0]}", f"( ) 2. {options[1]}")
+
+    drive(link, act)
+
+
 def test_a_page_with_every_kind_of_question() -> None:
     questions = (
         Question(id="who", text="Who?", kind="choice", options=("[b]me", "you")),
@@ -337,6 +405,7 @@ def test_a_page_with_every_kind_of_question() -> None:
 
     async def act(app: PersonApp, pilot: Pilot[str]) -> None:
         await shows(app, pilot, "A [study]", "About you", "Read [this].", "1. [b]me", "bad", "may be left out", "Go on")
+        calm(app)
         await pilot.press("enter", "enter", "enter", "enter")
         await shows(app, pilot, "Not answered yet: Who?")
         await pilot.press("down", "down", "up", "2", "enter", "right", "right", "pageup", "enter", *"4x2", "enter")
@@ -352,20 +421,40 @@ def test_a_page_with_every_kind_of_question() -> None:
     drive(link, act)
 
 
+@pytest.mark.parametrize("optional", [False, True])
+def test_a_number_without_end_is_none(optional: bool) -> None:
+    asks = Question(id="age", text="Age?", kind="number", optional=optional)
+    link = Told(Page(id="p", title="You", questions=(asks,)))
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await shows(app, pilot, "Age?")
+        calm(app)
+        await pilot.press(*"1e999", "enter")
+        await shows(app, pilot, "Type a number: Age?")
+        assert not link.sent
+        await pilot.press(*["backspace"] * 5, *"2", "enter")
+        await until(pilot, lambda: link.sent == [Answer(n=1, screen="p", answers={"age": 2})])
+
+    drive(link, act)
+
+
 def test_a_page_stands_alone_unless_it_is_about_the_problem() -> None:
     link = Told(PROBLEM, Said(author=1, text="so"), Over(ended="limit"), Page(id="a", title="Rate", problem="1"))
 
     async def act(app: PersonApp, pilot: Pilot[str]) -> None:
         await shows(app, pilot, "Rate", "░so", "its length is used up")
+        calm(app)
         await pilot.press("enter")
         link.tell(Graded(verdict="wrong", answer="[b]4", expected="5"), Page(id="b", title="", problem="1"))
         await shows(app, pilot, "wrong: [b]4, expected 5")
         await pilot.press("enter")
         link.tell(Page(id="c", title="A break"))
         await shows(app, pilot, "A break")
+        calm(app)
         assert "so" not in seen(app)
         link.tell(Page(id="d", title="Thanks", last=True), Bye(name="over", text="over"))
         await shows(app, pilot, "Thanks")
+        calm(app)
         await pilot.press("enter")
         await until(pilot, lambda: app._exit)
 
@@ -376,8 +465,12 @@ def test_the_researcher_is_read() -> None:
     link = Told(PROBLEM, FromResearcher(text="[b]hello"))
 
     async def act(app: PersonApp, pilot: Pilot[str]) -> None:
-        await shows(app, pilot, "From the researcher", "[b]hello")
-        await pilot.press("enter")
+        await shows(app, pilot, "From the researcher", "[b]hello", "escape or F1 closes")
+        calm(app)
+        await pilot.press("enter", "space")
+        await pilot.pause()
+        assert isinstance(app.screen, Reading)
+        await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, Reading))
 
     drive(link, act)
@@ -390,7 +483,8 @@ def test_what_is_refused_goes_back_into_the_input() -> None:
         await write(app, pilot, "two", "enter")
         assert [message for message in link.sent if isinstance(message, Write)] == [Write(n=1, turn=1, text="two")]
         assert not app.state.my_turn
-        link.tell(Refused(n=1, name="not_your_turn", text="this turn is over"))
+        why = Refused(n=1, name="not_your_turn", text="this turn is over")
+        link.tell(NotDone(Write(n=1, turn=1, text="two"), why))
         await shows(app, pilot, "not done: this turn is over")
         assert app.play.composer.text == "two"
 
@@ -403,17 +497,17 @@ def test_help_palette_and_theme_by_keys() -> None:
     async def act(app: PersonApp, pilot: Pilot[str]) -> None:
         await shows(app, pilot, "1:01 of 10:00", "F1 Help")
         await pilot.press("f1")
-        await shows(app, pilot, "Nothing is sent before you send it")
+        await shows(app, pilot, "You and a partner write one solution", "enter, ctrl+j", "F10, ctrl+q")
         await pilot.press("escape", "f8")
         await until(pilot, lambda: app.theme == theme.LIGHT.name)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.theme == theme.DARK.name)
         await pilot.press("ctrl+p", *"more time")
-        await shows(app, pilot, "More time")
+        await until(pilot, lambda: "More time" in seen(app) and "Screenshot" not in seen(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: Extend(n=1) in link.sent)
         await pilot.press("ctrl+p", *"withdraw")
-        await shows(app, pilot, "Leave for good")
+        await until(pilot, lambda: "Leave for good" in seen(app) and "Screenshot" not in seen(app))
         await pilot.press("down", "enter")
         await shows(app, pilot, "Withdraw (y)")
         await pilot.press("left", "enter")
@@ -459,7 +553,7 @@ def test_hostile_text_is_text(size: tuple[int, int]) -> None:
             Question(id="a", text=hostile, kind="choice", options=(hostile,)),
             Question(id="b", text=hostile, kind="scale", options=(hostile, hostile)),
         )))  # fmt: skip
-        await until(pilot, lambda: seen(app).count("[red]x[/]") >= 5)
+        await until(pilot, lambda: bool(app.play.query("Scale")) and seen(app).count("[red]x[/]") >= 5)
         raw = "".join(part.text for line in app.screen._compositor.render_strips() for part in line)
         assert not any(ord(c) < 32 or 0x7F <= ord(c) < 0xA0 or c in "\u202e\u202c" for c in raw)
 
@@ -471,6 +565,8 @@ def test_hostile_text_through_a_whole_run(tmp_path: Path) -> None:
         await turn(app, pilot)
         await shows(app, pilot, "How [b]many[/]␛[2J <U+D83D>?", "[red]x[/]")
         app.play.composer.load_text(HOSTILE)
+        await pilot.press("f2")
+        await shows(app, pilot, "no answer is marked yet, as in #### 12; F2 again finishes all the same")
         await pilot.press("f2")
         await rate(app, pilot)
         await shows(app, pilot, "Results")
@@ -513,10 +609,13 @@ def test_a_paste_is_cleaned_and_bounded() -> None:
         await until(pilot, lambda: app.play.composer.text == "a\nb")
         assert not any(isinstance(message, Write) for message in link.sent)
         app.play.composer.post_message(events.Paste("x" * 1_000_000))
-        await shows(app, pilot, "too long: 8,000 characters can be sent at once")
+        await shows(app, pilot, "991,999 of 1,000,000 characters are left out: 8,000 can be sent at once")
+        app.play.composer.load_text("")
+        app.play.composer.post_message(events.Paste("y" * 8_001))
+        await shows(app, pilot, "too long: 8,000 characters can be sent at once, and these are 8,001")
         await pilot.press("enter")
         assert not any(isinstance(message, Write) for message in link.sent)
-        assert [message.characters for message in link.sent if isinstance(message, Note)] == [3, 1_000_000]
+        assert [message.characters for message in link.sent if isinstance(message, Note)] == [3, 1_000_000, 8_001]
 
     drive(link, act)
 
@@ -531,10 +630,9 @@ def test_nothing_is_cut_off_and_a_resize_is_followed() -> None:
             await pilot.resize_terminal(*size)
             await shows(app, pilot, "░" if size == SIZES[1] else "so so", "Your turn: 2 new words", "F2 Finish")
             for name in ("#status", "#problem", "#solution", "#told", "#composer", "#hint", "Footer"):
-                region = app.play.query_one(name).region
-                assert region.height >= 1, (size, name)
-                assert region.bottom <= size[1], (size, name)
-                assert region.right <= size[0], (size, name)
+                place = app.play.query_one(name)
+                await until(pilot, lambda place=place, size=size: place.region.height >= 1 and (  # type: ignore[misc]
+                    place.region.bottom <= size[1] and place.region.right <= size[0]))  # fmt: skip
         await pilot.press(*"many lines", *["ctrl+n"] * 12, *"end")
         await shows(app, pilot, "end", "F2 Finish", "so so")
         await pilot.press("pageup")
@@ -614,7 +712,7 @@ def test_the_desk_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         audience.app_of(config("app"))
     with pytest.raises(UserError, match="is a person"):
         audience.app_of(config("app", "bot:senior"))
-    monkeypatch.setattr(audience, "fits", lambda *_: True)
+    monkeypatch.setattr(audience, "misfit", lambda: "")
     assert audience.app_of(config("auto", "bot:senior")) is None
     monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [])
     assert audience.app_of(config("auto")) is None
@@ -629,3 +727,74 @@ def test_what_is_installed_names_the_app() -> None:
     project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
     module, _, name = project["entry-points"]["tandem_arena.desks"]["app"].partition(":")
     assert callable(getattr(import_module(module), name))
+
+
+def test_what_is_sent_is_what_stood_there_when_enter_was_pressed() -> None:
+    from textual import events
+
+    link = Told(PROBLEM, ASK)
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await turn(app, pilot)
+        for key, character in (("o", "o"), ("enter", "\r"), ("n", "n")):  # as they come when somebody types ahead
+            app.play.composer.post_message(events.Key(key, character))
+        await until(pilot, lambda: app.play.composer.text == "n")
+        assert [message.text for message in link.sent if isinstance(message, Write)] == ["o"]
+
+    drive(link, act)
+
+
+def test_what_was_deleted_comes_back_by_undo_before_what_was_sent() -> None:
+    link = Told(PROBLEM, ASK.model_copy(update={"draft": "sent", "goes_on": True}))
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await turn(app, pilot)
+        await pilot.press(*"ab", "ctrl+u")
+        await until(pilot, lambda: app.play.composer.text == "")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: app.play.composer.text == "ab")
+        assert not any(isinstance(message, Undo) for message in link.sent)
+        await pilot.press("f6")
+        await until(pilot, lambda: Undo(n=1, turn=1) in link.sent)
+
+    drive(link, act)
+
+
+def test_a_new_user_is_told_what_to_do_next() -> None:
+    link = Told(PROBLEM.model_copy(update={"form": "#### 12"}), ASK)
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await shows(app, pilot, "Your turn: 2 new words", "Type here, then enter; at the end the answer, as #### 12")
+        await shows(app, pilot, "enter Send", "F2 Finish", "F1 Help")
+        await pilot.press("f3")
+        await shows(app, pilot, "the pen goes on by itself")
+        await pilot.press("f2")
+        await shows(app, pilot, "no answer is marked yet")
+        assert not any(isinstance(message, End) for message in link.sent)
+        await pilot.press(*"####", "space", "7", "f2")
+        await until(pilot, lambda: End(n=1, turn=1, text="#### 7") in link.sent)
+
+    drive(link, act)
+
+
+def test_help_fits_its_box() -> None:
+    link = Told(PROBLEM, ASK)
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await turn(app, pilot)
+        await pilot.press("f1")
+        await shows(app, pilot, "You and a partner write one solution")
+        await pilot.press("end")
+        await shows(app, pilot, "Escape closes this.")
+        page = app.screen.query_one("#reading")
+        assert page.scrollable_content_region.width == page.virtual_size.width
+        assert not page.show_horizontal_scrollbar
+
+    drive(link, act)
+
+
+def test_every_key_is_in_the_manual() -> None:
+    said = (Path(__file__).parents[1] / "docs" / "APP.md").read_text(encoding="utf-8")
+    for key in keys.KEYS:
+        for name in (key.shown, *key.keys.split(",")[1:]):
+            assert f"`{name}`" in said, name

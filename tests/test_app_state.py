@@ -5,17 +5,22 @@ from __future__ import annotations
 import pytest
 
 from human.app.state import State, clock
+from human.link import FromLink, NotDone
 from human.messages import (
-    Ask,
+    Answer,
     Bye,
     End,
+    Extend,
     Fits,
     FromResearcher,
     Give,
     Graded,
     Notice,
+    Numbered,
     Over,
     Page,
+    Pause,
+    Pen,
     Problem,
     Refused,
     Said,
@@ -27,26 +32,16 @@ from human.messages import (
     Write,
     Writing,
 )
+from tests.apps import asked
 
 PROBLEM = Problem(id="1", question="How many?", authors=("ann", "bot"))
 
 
-def ask(turn: int = 1, draft: str = "", **other: object) -> Ask:
-    given = {
-        "unit": "word",
-        "held": 2,
-        "words_left": 9,
-        "opening": True,
-        "goes_on": bool(draft),
-        "unfinished": False,
-        "stuck": False,
-        "on_demand": False,
-        **other,
-    }
-    return Ask.model_validate({"turn": turn, "draft": draft, **given})
+def refused(message: Numbered, name: str = "paused", text: str = "the clock stands still") -> NotDone:
+    return NotDone(message, Refused(n=message.n, name=name, text=text))
 
 
-def after(*messages: ToPerson) -> State:
+def after(*messages: FromLink) -> State:
     state = State(now=lambda: 0.0)
     for message in messages:
         state.take(message)
@@ -67,12 +62,12 @@ def test_the_text_adds_up() -> None:
 @pytest.mark.parametrize(
     ("message", "line"),
     [
-        (ask(), "your turn: 2 new words (9 words left)"),
-        (ask(held=None, on_demand=True, opening=False), "your turn: words until F3 or F2 (9 words left)"),
-        (ask(held=1, words_left=1), "your turn: one new word (1 word left)"),
-        (ask(unit="token", held=3), "your turn: 3 new characters (9 words left)"),
-        (ask(stuck=True), "your turn: no word can open here; F2 is all that is left"),
-        (ask(unit="solution"), "your turn: the solution goes on until F2 (9 words left)"),
+        (asked(), "your turn: 2 new words (9 words left)"),
+        (asked(held=None, on_demand=True, opening=False), "your turn: words until F3 or F2 (9 words left)"),
+        (asked(held=1, words_left=1), "your turn: one new word (1 word left)"),
+        (asked(unit="token", held=3), "your turn: 3 new characters (9 words left)"),
+        (asked(stuck=True), "your turn: no word can open here; F2 is all that is left"),
+        (asked(unit="solution"), "your turn: the solution goes on until F2 (9 words left)"),
         (Writing(author=1), "bot writes"),
         (Writing(author=1, may_take=True), "bot writes; F4 takes over"),
         (Writing(author=7), "another writes"),
@@ -93,7 +88,7 @@ def test_what_may_be_done() -> None:
     assert state.may_take
     state.asked_for_pen = True
     assert not state.may_take
-    state.take(ask(draft="some", on_demand=True))
+    state.take(asked(draft="some", on_demand=True))
     assert state.my_turn
     assert state.may_give
     assert state.may_undo
@@ -108,7 +103,7 @@ def test_what_may_be_done() -> None:
 def test_the_clock_runs_stands_and_hides() -> None:
     now = [10.0]
     state = State(now=lambda: now[0])
-    for message in (PROBLEM, Time(spent=5.0, limit=60.0), ask()):
+    for message in (PROBLEM, Time(spent=5.0, limit=60.0), asked()):
         state.take(message)
     now[0] = 12.5
     assert (state.spent, state.hidden) == (7.5, False)
@@ -125,35 +120,102 @@ def test_the_clock_runs_stands_and_hides() -> None:
 
 @pytest.mark.parametrize("message", [Write(n=1, turn=1, text="two"), End(n=1, turn=1, text="two")])
 def test_what_was_not_taken_comes_back(message: Write | End) -> None:
-    state = after(PROBLEM, ask())
+    state = after(PROBLEM, asked())
     state.did(message)
-    for one in (Notice(text="not taken: why"), ask(2)):
+    for one in (Notice(text="not taken: why"), asked(2)):
         state.take(one)
     assert (state.back, state.notice) == ("two", "not taken: why")
 
 
 def test_what_was_refused_comes_back() -> None:
-    state = after(PROBLEM, ask())
-    state.did(Write(n=1, turn=1, text="two"))
+    state = after(PROBLEM, asked())
+    sent = Write(n=1, turn=1, text="two")
+    state.did(sent)
     state.take(Refused(n=None, name="too_fast", text="of something that is not counted"))
     assert not state.my_turn
-    state.take(Refused(n=1, name="paused", text="the clock stands still"))
+    state.take(refused(sent))
     assert (state.back, state.my_turn, state.notice) == ("two", True, "not done: the clock stands still")
 
 
-def test_what_is_taken_back_comes_back_and_what_counts_does_not() -> None:
-    state = after(PROBLEM, ask())
+@pytest.mark.parametrize("other", [Extend(n=2), Pause(n=2), Pen(n=2), Answer(n=2, screen="a"), Undo(n=2, turn=2)])
+def test_what_is_refused_gives_back_no_text_but_its_own(other: Numbered) -> None:
+    state = after(PROBLEM, asked())
     state.did(Write(n=1, turn=1, text="one"))
-    state.take(ask(2, "one"))
+    state.take(asked(2, draft="one"))
+    state.did(other)
+    state.take(refused(other))
+    assert (state.back, state.my_turn) == ("", True)
+    state.did(Undo(n=3, turn=2))
+    state.take(asked(3))
+    assert state.back == "one", "it can be taken back all the same"
+
+
+def test_what_is_refused_meanwhile_leaves_a_text_on_its_way() -> None:
+    state = after(PROBLEM, asked())
+    state.did(Write(n=1, turn=1, text="one"))
+    state.take(refused(Extend(n=2)))
+    assert (state.back, state.my_turn) == ("", False)
+
+
+@pytest.mark.parametrize("then", ["refused", "not taken", "kept", "turn over"])
+def test_a_text_on_its_way_when_a_connection_breaks_is_not_lost(then: str) -> None:
+    before: tuple[FromLink, ...] = (PROBLEM, Whole(turns=((1, "Hi."),)), Time(spent=0.0), asked())
+    state = after(*before)
+    sent = Write(n=1, turn=1, text="My text.")
+    state.did(sent)
+    if then == "turn over":
+        for message in (Welcome(last=1), PROBLEM, Whole(turns=((1, "Hi."), (0, " My text."))), asked(2)):
+            state.take(message)
+        assert (state.back, state.my_turn) == ("", True)
+        return
+    for again in (Welcome(last=0), *before):
+        state.take(again)
+    assert (state.back, state.my_turn) == ("", False), "it is sent again"
+    ends: dict[str, FromLink] = {"refused": refused(sent), "not taken": asked(2), "kept": asked(2, draft="My text.")}
+    state.take(ends[then])
+    assert (state.back, state.my_turn) == ("" if then == "kept" else "My text.", True)
+
+
+def test_a_refusal_that_comes_late_gives_its_text_back_behind_another() -> None:
+    state = after(PROBLEM, asked())
+    first, second = Write(n=1, turn=1, text="one"), End(n=2, turn=1, text="two")
+    for message in (first, second):
+        state.did(message)
+    state.take(Whole(turns=((1, "so"),)))
+    for message in (first, second):
+        state.take(refused(message, "not_your_turn"))
+    assert state.back == "one two"
+
+
+def test_more_time_is_there_until_it_is_refused() -> None:
+    state = after(PROBLEM, Time(spent=0.0, limit=60.0))
+    assert not state.may_extend
+    state.take(Welcome(can_extend=True))
+    assert state.may_extend
+    state.take(refused(Extend(n=1)))
+    assert state.may_extend, "later"
+    state.take(refused(Extend(n=1), "not_allowed"))
+    assert not state.may_extend
+    for message in (Problem(id="2", question="?", authors=("ann",)), Time(spent=0.0)):
+        state.take(message)
+    assert not state.may_extend, "no end to the time"
+    state.take(Time(spent=0.0, limit=60.0))
+    assert state.may_extend
+
+
+def test_what_is_taken_back_comes_back_and_what_counts_does_not() -> None:
+    state = after(PROBLEM, asked())
+    state.did(Write(n=1, turn=1, text="one"))
+    state.take(asked(2, draft="one"))
     assert state.back == ""
     state.did(Write(n=2, turn=2, text="two"))
-    state.take(ask(3, "one two"))
+    state.take(asked(3, draft="one two"))
     state.did(Undo(n=3, turn=3))
-    state.take(ask(4, "one"))
+    state.take(asked(4, draft="one"))
     assert state.back == "two"
     state.back = ""
     state.did(Give(n=4, turn=4))
-    for message in (Whole(turns=((0, "one"),)), ask(5)):
+    for message in (Whole(turns=((0, "one"),)), asked(5)):
         state.take(message)
     assert state.back == ""
 
@@ -161,7 +223,7 @@ def test_what_is_taken_back_comes_back_and_what_counts_does_not() -> None:
 def test_the_hint() -> None:
     state = after(PROBLEM)
     assert state.hint("typed") == "it is not your turn yet; what you typed stays here"
-    state.take(ask())
+    state.take(asked())
     state.tried = 3
     for fits, hint in (
         (Fits(number=2, kept="old"), ""),
@@ -171,11 +233,11 @@ def test_the_hint() -> None:
     ):
         state.take(fits)
         assert state.hint("a b c\x1b") == hint
-    state.take(ask(2, unit="solution", held=None))
+    state.take(asked(2, unit="solution", held=None))
     state.tried = 4
     state.take(Fits(number=4, kept="a b c", all=True))
     assert state.hint("a b c") == "all of it"
-    state.take(ask(3, held=None))
+    state.take(asked(3, held=None))
     state.take(Fits(number=4, kept="a b c", all=True))
     assert state.hint("a b c") == "3 words"
     assert state.hint("x" * 9000) == "too long: 8,000 characters can be sent at once, and these are 9,000"
@@ -190,7 +252,7 @@ def test_pages_stand_alone_or_beside_their_problem() -> None:
     assert state.turns
     state.answered()
     assert state.answer_sent
-    state.take(Refused(n=1, name="not_answered", text="please answer"))
+    state.take(refused(Answer(n=1, screen="a"), "not_answered", "please answer"))
     assert not state.answer_sent
     assert state.page
     state.take(Page(id="b", title="?"))

@@ -27,7 +27,7 @@ def test_both_engines_give_the_same_graded_episodes():
 
 
 def test_an_engine_that_there_is_not_is_refused():
-    with pytest.raises(ValueError, match="torch or reference, not 'vlm'"):
+    with pytest.raises(ValueError, match="torch, vllm or reference, not 'vlm'"):
         Arena({"a": Scripted(lambda view, text, turn: " word")}, engine="vlm")  # type: ignore[arg-type]
 
 

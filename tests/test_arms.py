@@ -117,6 +117,9 @@ def test_a_condition_that_a_seed_lacks_has_no_figure(tmp_path: Path, played: lis
     assert measured(arm, "solo:senior", MEASURES["accuracy"]) is None
     assert passed(arm, "solo:senior") == []
     assert [one.measure for one in passed(arm, "team")] == ["pass@1", "pass@2"]
+    for run in arm.runs:  # samples of different people are no tries of one author
+        run.episodes["person"] = "p-" + run.episodes["sample"].astype(str)
+    assert passed(arm, "team") == []
 
 
 def test_a_run_is_found_once_whatever_links_to_it(tmp_path: Path, played: list[Episode]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,12 @@ import pytest
 from arena.command import UserError
 from arena.episode import Episode
 from arena.proof import problems_of
-from human.bots import Bot, BotsConfig, Known, crew, main, play, summary
+from human.bots import Bot, BotsConfig, Known, crew, main, play, summary, too_fast
 from human.record import Record
 from human.record.people import invite
 from human.server.house import opened, seated
+from human.study import read_study
+from human.study.config import Exclusion
 from tests.studies import made, study_file
 from tests.test_serve import serving
 from tests.test_session import SHORT
@@ -62,16 +65,39 @@ def test_the_same_seed_is_the_same_crew(study: Path) -> None:
     assert one == two != other
 
 
+def test_bots_in_a_hurry_are_told_that_they_will_be_excluded(tmp_path: Path) -> None:
+    example = read_study(study_file(tmp_path))
+    assert too_fast(example, 3) == ""
+    assert too_fast(example, 20).startswith("--speed 20: a trial takes most bots about 1.1 s")
+    assert too_fast(replace(example, exclusion=Exclusion()), 20) == ""
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         ({"count": 0}, "--count must be at least 1"),
         ({"speed": 0.0}, "must be above 0"),
         ({"url": "http://127.0.0.1"}, "give it as ws://"),
+        ({"draft": False}, "serve a copy of it with --draft, and give --draft here as well"),
+        ({"url": "ws://127.0.0.1:1"}, "serve the study there first"),
         ({"links": Path("nowhere.csv")}, "python -m human.links makes such a file"),
     ],
 )
 def test_mistakes_are_one_line(study: Path, options: dict[str, object], said: str) -> None:
     with pytest.raises(UserError) as error:
-        main(BotsConfig(study, draft=True, **options))  # type: ignore[arg-type]
+        main(BotsConfig(study, **{"draft": True, **options}))  # type: ignore[arg-type]
     assert said in str(error.value)
+    assert not study.with_suffix(".sqlite").exists()
+
+
+def test_bots_that_do_not_get_in_are_a_failure(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = study.with_name("links.csv")
+    file.write_text("person,link\np-a,http://127.0.0.1/#nonsense\n")
+
+    async def act(port: int, record: Record) -> None:
+        config = BotsConfig(study, f"ws://127.0.0.1:{port}", 1, file, speed=100, draft=True)
+        with pytest.raises(UserError, match="no bot got in"):
+            await asyncio.to_thread(main, config)
+
+    serving(study, act)
+    assert "turned away (no_access)" in capsys.readouterr().out

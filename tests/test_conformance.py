@@ -163,7 +163,7 @@ def test_an_endpoint_that_is_down_does_not(server: Server) -> None:
 class Typist:
     """A desk at which somebody types something new whenever something is asked for."""
 
-    kind, live = "a typist", True
+    kind, live, hint = "a typist", True, ""
     LINES = ("It is 3", "* 4 = 12.", ", so", "(we see)", "3.5 of\\", "中文。", "/undo", "#### 12")
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from human.record.people import invite
 from human.server.house import opened
 from human.server.overview import letters
 from tests.chromium import PROGRAM, Chromium
-from tests.studies import made, study_file
+from tests.studies import made, replacing, study_file
 from tests.test_serve import attend, link, serving
 from tests.test_session import SHORT
 from tests.visitors import Visitor
@@ -83,6 +83,24 @@ def test_the_token_is_in_a_file_of_its_owner_and_nothing_else_opens_it(study: Pa
                 assert answer["type"] == "denied"
         async with watching(study, port) as (_, answer):
             assert answer["type"] == "denied", "so many wrong ones, and the right one has to wait as well"
+
+    serving(study, act)
+
+
+@pytest.mark.parametrize("enforced", [False, True])
+def test_it_says_when_the_study_is_over_and_what_follows(tmp_path: Path, enforced: bool) -> None:
+    rule = "recruited = 2" + ("\nenforce = true" if enforced else "")
+    change = replacing(("participants = 48", "participants = 1"), ("recruited = 80", rule))
+    study = made(study_file(tmp_path, lambda text: SHORT(change(text))))[0].path
+
+    async def act(port: int, record: Record) -> None:
+        async with watching(study, port) as (socket, view):
+            assert view["over"] == []
+            await attend(Visitor(), port, link(record))
+            view = await seen(socket, lambda now: bool(now["over"]))
+            why, what = view["over"]
+            assert why == "As many have finished and count as are wanted (1 of 1)."
+            assert what == ("Nobody further is let in." if enforced else "Invite nobody further.")
 
     serving(study, act)
 

@@ -95,7 +95,7 @@ def test_a_tables_own_place_wins_and_other_kinds_of_agents_have_none(
 
 
 MISTAKES = [
-    (["--engine", "vllm"], ["--engine", "torch", "reference"]),
+    (["--engine", "vlm"], ["--engine", "torch", "vllm", "reference"]),
     (["--engine", "Torch"], ["--engine", "torch"]),
     (["--engine"], ["--engine"]),
     (["--batch-size", "0"], ["--batch-size", "at least 1"]),
@@ -107,7 +107,7 @@ MISTAKES = [
     (["--device", "cuda:-1"], ["--device cuda:-1", "cuda:N"]),
     (["--dtype", "bf16"], ["--dtype bf16", "bfloat16"]),
     (["--dtype", "float64"], ["--dtype float64", "float32"]),
-    (["--config", "engine.toml"], ["--config engine.toml", "engine", "'vllm'", "torch, reference"]),
+    (["--config", "engine.toml"], ["--config engine.toml", "engine", "'vlm'", "torch, vllm, reference"]),
     (["--config", "batch.toml"], ["--batch-size", "at least 1"]),
     (["--config", "text.toml"], ["--config text.toml", "batch_size", "int"]),
     (["--config", "device.toml"], ["--device", "cuda:N"]),
@@ -115,7 +115,7 @@ MISTAKES = [
     (["--config", "table.toml"], ["[agents.senior]", "dtype", "bfloat16"]),
 ]
 FILES = {
-    "engine.toml": 'engine = "vllm"',
+    "engine.toml": 'engine = "vlm"',
     "batch.toml": "batch-size = 0",
     "text.toml": 'batch_size = "8"',
     "device.toml": 'device = "tpu"',

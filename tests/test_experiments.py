@@ -6,14 +6,23 @@ import csv
 import json
 import math
 import re
+import shutil
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from arena.command import UserError
+from arena.lines import read_episodes
+from arena.tasks.arithmetic import Arithmetic
+from arena.tasks.arithmetic.solution import solution
+from tests.replaying import episode
 from tests.training_runs import SMALL
 from training.experiments.__main__ import ExperimentConfig, main
+from training.experiments.base import Arm
 from training.experiments.catalogue import EXPERIMENTS
+from training.experiments.languages import ALONE, shares
 from training.experiments.results import Row, chosen, over_seeds, table
 from training.experiments.results import rows as results_rows
 from training.experiments.runner import cells, trials_of
@@ -51,13 +60,128 @@ def test_an_experiment_runs_its_arms_and_can_be_gone_on_with(
     assert [{**row} for row in rows_of(here / "out")] == rows
 
 
-def test_strangers_are_tested_with_the_trained_senior(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def one_stranger(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The experiment `transfer` with one partner that was never met, not three."""
+    whole = EXPERIMENTS["transfer"]()
+    arms = tuple(replace(arm, partners=("junior-other",)) for arm in whole.arms)
+    monkeypatch.setitem(EXPERIMENTS, "transfer", lambda: replace(whole, arms=arms))
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+
+
+@pytest.mark.usefixtures("one_stranger")
+def test_strangers_are_tested_with_the_trained_senior(here: Path) -> None:
     main(config(here / "out", "transfer", "junior", steps=1))
     found = {row["split"] for row in rows_of(here / "out")}
-    assert found == {"held_out", "test-junior", "test-junior-other", "test-junior-jargon"}
+    assert found == {"held_out", "test-junior-other"}
     summary = json.loads((here / "out" / "junior" / "seed-0" / "test-junior-other" / "summary.json").read_bytes())
     assert summary["episodes"] == 6
+
+
+def test_a_look_finds_in_stored_episodes_what_metrics_have_not(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    given = config(here / "out", "jargons", "calculator-breaks", steps=2)
+    given.set = [*(one for one in SETS if not one.startswith("evaluation.test")), "evaluation.test=8"]
+    main(given)
+    found = {(row["split"], row["condition"], row["measure"]): row for row in rows_of(here / "out")}
+    for split in ("first", "held_out", "test"):
+        for condition in ("solo:senior", "team"):
+            seen, known = (found[split, condition, measure] for measure in ("notation", "jargon_rate"))
+            assert (float(seen["value"]), seen["episodes"]) == (float(known["value"]), known["episodes"])
+    before, after = (float(found[split, "solo:senior", "notation"]["value"]) for split in ("first", "test"))
+    assert (here / "out" / "table.md").read_text().splitlines()[6:11] == [
+        "Share of solutions in which the jargon was begun, senior alone",
+        "",
+        "| arm | seeds | before | after |",
+        "| --- | --- | --- | --- |",
+        f"| calculator, a junior that breaks | 1 | {before:.2f} | {after:.2f} |",
+    ]
+    panels = {row["panel"] for row in csv.DictReader((here / "out" / "curves.csv").open())}
+    assert panels == {
+        f"{title}: calculator" for title in ("Share of solutions", "Accuracy alone", "Accuracy of the team")
+    }
+
+
+def test_seeds_that_ran_elsewhere_are_counted_in(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    there = config(here / "there", "sanity", "tandem", steps=1)
+    main(there)
+    shutil.copytree(here / "there", here / "both")
+    main(replace(there, out=here / "both", first=1))
+    both = rows_of(here / "both")
+    assert {row["seed"] for row in both} == {"0", "1"}, "seeds that were there before are reported, too"
+    shutil.copytree(here / "both" / "tandem" / "seed-1", here / "out" / "tandem" / "seed-1")
+    capsys.readouterr()
+    rest = replace(there, out=here / "out", first=1, join=[here / "there"])
+    main(rest)
+    assert " left\n" not in capsys.readouterr().err
+    rows = rows_of(here / "out")
+    assert rows == both
+    assert [row for row in rows if row["seed"] == "0"] == rows_of(here / "there")
+    curves = {name: list(csv.DictReader((here / name / "curves.csv").open())) for name in ("out", "both", "there")}
+    assert {row["run"] for row in curves["out"]} == {"0", "1"}
+    there_first = [row["value"] for row in curves["both"] if row["run"] == "0"]
+    assert there_first == [row["value"] for row in curves["there"]]
+    assert there_first == [row["value"] for row in curves["out"] if row["run"] == "1"]  # from elsewhere: after others
+    # The figures of both are enough for others.
+    for name in ("out", "there"):
+        shutil.rmtree(here / name / "tandem")
+    mistakes: list[tuple[dict[str, Any], str]] = [
+        ({"first": 0}, "tandem, seed 0, is here, too; begin elsewhere with --first"),
+        ({"join": [here / "out", here / "there"]}, "--join .*there: tandem, seed 0, is .*out, too"),
+        ({"steps": 2}, "tandem was made otherwise there"),
+        ({"name": "granularity", "arms": ["word"]}, "tandem is no arm of granularity"),
+        ({"name": "sweep", "arms": []}, "sweep tests one arm, chosen by all seeds"),
+        ({"join": [here]}, "there is no results.csv"),
+        ({"join": [here / "new"]}, "is --out itself"),
+    ]
+    for change, said in mistakes:
+        with pytest.raises(UserError, match=said):
+            main(replace(rest, **{"out": here / "new", "first": 2, "join": [here / "out"], **change}))
+        assert not (here / "new").exists()
+    for name in ("curves", "results"):
+        (here / "there" / f"{name}.csv").write_text("arm,seed\ntandem,0\n")
+        with pytest.raises(UserError, match=rf"its {name}.csv is not one of this version"):
+            main(rest)
+
+
+def test_a_senior_is_asked_for_every_language_after_training(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+    whole = EXPERIMENTS["languages"]()
+    arms = tuple(replace(arm, told=("en", "zh")) for arm in whole.arms)
+    monkeypatch.setitem(EXPERIMENTS, "languages", lambda: replace(whole, arms=arms))
+    given = config(here / "out", "languages", "de-fr-j0", steps=1)
+    given.set = [*(one for one in SETS if not one.startswith("evaluation.test")), "evaluation.test=8"]
+    main(given)
+    found = {(row["split"], row["condition"], row["measure"]): float(row["value"]) for row in rows_of(here / "out")}
+    for language in ("en", "zh"):
+        # One update does not change what a senior writes that is asked for a language.
+        assert found[f"told-{language}", ALONE, f"words:{language}"] > 0.5
+        assert found[f"told-{language}", ALONE, "target"] == found[f"told-{language}", ALONE, "words:fr"]
+        played = here / "out" / "de-fr-j0" / "seed-0" / f"told-{language}"
+        assert {episode.step for episode in read_episodes(played)} == {None}
+    assert found["test", "solo:senior", "words:de"] > 0.5
+    assert found["test", "team", "others:fr"] > 0.8
+    tables = (here / "out" / "table.md").read_text()
+    assert tables.count("| German, junior French, j = 0 | 1 | ") == 5
+
+
+def test_shares_of_languages_by_hand() -> None:
+    """Two solutions: one French, one begun in German by the senior and ended in French by the junior."""
+    arm = Arm("any", "any", seen="fr")
+    story = Arithmetic(most_steps=2).story("test", 0)
+    french, german = (solution(story, ["plain"] * len(story.steps), one) for one in ("fr", "de"))
+    whole = episode(("senior", french))
+    both = episode(("senior", german.splitlines(keepends=True)[0]), ("junior", french))
+    found = shares(arm, [whole, both])
+    assert found["solutions:fr"] == 0.5
+    assert found["solutions:mixed"] == 0.5
+    assert found["others:fr"] == 1.0
+    assert 0 < found["words:de"] < 0.5 < found["target"] == found["words:fr"] < 1
+    assert found["words:de"] + found["words:fr"] == pytest.approx(1)
+    assert "others:fr" not in shares(arm, [whole])
 
 
 def test_a_run_that_fails_is_named(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,10 +202,19 @@ def test_seeds_are_combined_by_t() -> None:
     assert math.isnan(over_seeds([0.5])[1])
 
 
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_panel_has_a_title_of_its_own_and_shows_arms_that_there_are(name: str) -> None:
+    experiment = EXPERIMENTS[name]()
+    assert len({one.title for one in experiment.panels}) == len(experiment.panels)
+    assert len({arm.title for arm in experiment.arms}) == len(experiment.arms)
+    names = {arm.name for arm in experiment.arms}
+    assert all(set(one.lines.values()) <= names for one in experiment.panels)
+
+
 def test_a_sweep_is_chosen_by_held_out_alone() -> None:
     sweep = EXPERIMENTS["sweep"]()
     rows = [
-        Row(arm, seed, split, "team", "accuracy", value, 200)
+        Row(arm, seed, split, "team", "accuracy", value, 200, "")
         for arm, held, test in (("c0-j0", 0.5, 0.9), ("c0-j0.2", 0.6, 0.1))
         for seed in (0, 1)
         for split, value in (("held_out", held), ("test", test))
@@ -93,6 +226,14 @@ def test_a_sweep_is_chosen_by_held_out_alone() -> None:
 
 MISTAKES = [
     ("sanity", ["optimiser.learning_rate=-1"], "tandem: --set optimiser.learning_rate=-1.0: must be at least 0"),
+    (
+        "sanity",
+        ["objective.c=-0.3"],
+        "reward-ignored has objective.c = 1.0 of its own, and would have -0.3; choose --arms",
+    ),
+    ("sanity", ["pair=senior:junior"], "no-junior has pair = 'senior' of its own"),
+    ("sanity", ["--control=no-junior"], "every cell has a control of its own"),
+    ("sweep", ['objective={name="reinforce", c=0.0, j=0.5}'], "c0-j0.2 has objective.j = 0.2 of its own"),
     ("sanity", ["seed=7"], "--set seed=7: every cell has a seed of its own"),
     ("granularity", ["handoff=word:p=0.5"], "token has a handoff of its own"),
     ("sweep", ["evaluation.problems=0"], "sweep chooses by held-out problems"),
@@ -116,13 +257,19 @@ def test_an_arm_that_the_recipe_lacks_is_named_first(here: Path) -> None:
     assert not (here / "out").exists()
 
 
-def test_a_folder_is_of_one_experiment(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[1]))
+@pytest.mark.usefixtures("one_stranger")
+def test_a_folder_is_of_one_experiment(here: Path) -> None:
     given = config(here / "out", "transfer", "untrained")
     main(given)
     summaries = list((here / "out").rglob("summary.json"))
-    assert {path.parent.name for path in summaries} == {"test-junior", "test-junior-other", "test-junior-jargon"}
+    assert {path.parent.name for path in summaries} == {"test-junior-other"}
     assert {row["split"] for row in rows_of(here / "out")} == {path.parent.name for path in summaries}
+    told = next((here / "out").rglob("test-junior-other.toml"))
+    kept = told.read_text()
+    told.write_text(kept.replace('handoff = "', 'handoff = "not '))
+    with pytest.raises(UserError, match=r"test-junior-other: was made otherwise: handoff was 'not "):
+        main(given)
+    told.write_text(kept)
     # More test problems are played on; another recipe would be another experiment.
     given.test = 8
     main(given)
@@ -137,7 +284,7 @@ def test_the_chosen_arm_alone_is_tested_and_under_its_own_policy(here: Path) -> 
     """Figures of an arm that was chosen once, by fewer seeds, are no part of the table."""
     experiment = EXPERIMENTS["sweep"]()
     more = [*SETS, "--handoff=sentence:p=0.9"]
-    found = cells(experiment, 1, here / "out", more)
+    found = cells(experiment, [0], here / "out", more)
     for cell in found:
         work = [*trials_of(cell, ("junior",), 6)]
         assert 'handoff = "sentence:p=0.9"' in (cell.folder / "test-junior.toml").read_text()

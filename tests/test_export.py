@@ -14,6 +14,8 @@ import pytest
 
 import analysis
 from agents.scripted import Reciting
+from analysis.arms import read_arms
+from analysis.people import within
 from arena.command import UserError
 from arena.engines import ReferenceEngine
 from arena.jobs import Job
@@ -27,7 +29,7 @@ from human.export.episodes import of_taker
 from human.export.files import UNREAD
 from human.export.takers import Taker
 from human.messages import Ask, End, Question
-from human.record import Event, Record
+from human.record import ClosedError, Event, Record
 from human.record.people import Person, people
 from human.server.house import opened
 from human.session.past import past_of
@@ -122,6 +124,7 @@ def test_the_whole_way(study: Path, capsys: pytest.CaptureFixture[str]) -> None:
     said = capsys.readouterr().out
     assert "failed the comprehension check" in said
     assert "failed attention checks" in said
+    assert f"{PEOPLE} people count, 2 do not\n" in said
     assert validate(Options(out)) == 0
     frames = analysis.load(out)
     assert not frames.broken
@@ -166,6 +169,8 @@ def test_a_report_has_people_as_conditions(study: Path) -> None:
     for condition in ("alone", "jargon", "trained", "senior-jargon", "senior-trained"):
         assert f"| {condition} |" in text
     assert f"over {PEOPLE} people and " in text
+    assert "same problems. Two-way clustered variance" in text  # notes on methods are sentences
+    assert "\n\nTwo-way clustered variance" in text
     frames = analysis.load(out).episodes
     met = frames[frames["person"].notna()]
     columns = (list(map(str, met[name])) for name in ("condition", "person", "problem_id"))
@@ -173,6 +178,11 @@ def test_a_report_has_people_as_conditions(study: Path) -> None:
     shown = pd.read_csv(page.with_suffix("") / "conditions-table.csv")
     assert shown["named_beforehand"].tolist()[0]
     assert shown.iloc[0][["difference", "low", "high"]].tolist() == pytest.approx([found.value, found.low, found.high])
+    figures = pd.read_csv(page.with_suffix("") / "accuracy-table.csv")
+    kept = figures[figures["measure"] == "retention"].set_index("condition")["value"]
+    assert set(kept.index) == {"jargon", "trained"}  # nobody began what was solved alone
+    for condition, value in kept.items():  # this study's seniors are right wherever they were cut
+        assert value == pytest.approx(met.loc[met["condition"] == condition, "correct"].astype(float).mean())
     assert "python -m arena.run" not in text
 
 
@@ -230,6 +240,11 @@ def test_others_only_where_they_are_asked_for(study: Path) -> None:
     frames = analysis.load(out).episodes
     assert frames["person"].nunique() == PEOPLE + 1  # who never understood has no trial
     assert (frames["condition"] == "practice").sum() == 2 * (PEOPLE + 1)
+    pairs = {one for found in within(read_arms([str(out)])[0][0]) for one in (found.condition, found.against)}
+    assert pairs == {"alone", "jargon", "trained"}, "practice is no condition"
+    summary = json.loads((out / "summary.json").read_text())
+    assert summary["episodes"] == len(frames) == sum(one["episodes"] for one in summary["conditions"].values())
+    assert summary["correct"] == frames["correct"].sum()
     bare = export(study, "bare", solutions=False, baselines=False)
     assert not (bare / "episodes.jsonl").exists()
     assert (bare / "trials.parquet").is_file()
@@ -282,7 +297,8 @@ def test_somebody_who_withdraws_is_in_no_new_export(study: Path, capsys: pytest.
         assert first.encode() not in path.read_bytes(), path.name
     with Record(study.with_suffix(".sqlite")) as record:
         assert [event.kind for event in record.events(first)] == ["withdrew"]
-        asyncio.run(record.write(Event(first, "did", data={"text": "I am still here"})))
+        with pytest.raises(ClosedError):
+            asyncio.run(record.write(Event(first, "did", data={"text": "I am still here"})))
         assert [event.kind for event in record.events(first)] == ["withdrew"]
 
 
@@ -337,6 +353,9 @@ def test_a_locked_study(study: Path) -> None:
         record.set_meta("seal", opened(study, draft=False)[2])
     main(ExportConfig(study, study.parent.parent / "out"))
     assert not read_config(study.parent.parent / "out")["study"]["draft"]
+    found = cells(study.parent.parent / "out" / "people.csv")
+    assert {row["counts"] for row in found} == {"false"}, "visitors here say that they are bots"
+    assert all(row["excluded"].startswith("is a bot") for row in found)
 
 
 def test_numbers_that_decide_who_writes_are_not_changed() -> None:

@@ -46,5 +46,10 @@ def test_times_by_the_wall() -> None:
             ("episode", "t01", 40.0),
         ]
     ]
-    assert times(events, "t01") == Times(20.0, 3.0, 8.0)
+    assert times(events, "t01") == Times(20.0, 3.0, 0.0, 8.0)
+    halts = [
+        Event("", kind, at=at)  # type: ignore[arg-type]
+        for kind, at in (("study_paused", 8.0), ("study_resumed", 11.0), ("study_paused", 28.0))
+    ]
+    assert times(events, "t01", halts) == Times(20.0, 3.0, 3.0, 8.0)
     assert times(events, "t02") is None

@@ -6,25 +6,30 @@ import asyncio
 import io
 import os
 import stat
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
+from agents.line_desk import reader_of
+from arena.command import UserError
 from human.app.__main__ import cli
 from human.app.app import PersonApp
 from human.clock import Clock
 from human.desk import MessageDesk
 from human.join import Invitation, JoinedStudy, Keys, invitation
 from human.line import LineScreen
+from human.link import FromLink, NotDone
 from human.messages import (
     Ack,
     Answer,
-    Ask,
     Bye,
     End,
+    Extend,
     FromPerson,
     FromResearcher,
     Graded,
@@ -55,6 +60,7 @@ from human.messages import (
 from human.record import Record
 from human.record.people import invite
 from human.study.config import PERSON
+from tests import apps
 from tests.apps import Told, shows, until, write
 from tests.studies import made, study_file
 from tests.test_serve import serving
@@ -66,9 +72,7 @@ RATE = Page(id="r", title="Rate", questions=(Question(id="ease", text="Easy?", k
 LAST = Page(id="end", title="Thanks", text=("Your code: X",), last=True)
 
 
-def asked(turn: int = 1, **other: Any) -> Ask:
-    given = {"unit": "word", "held": 1, "words_left": 9, "opening": False, "goes_on": False, "unfinished": False}
-    return Ask.model_validate({"turn": turn, "stuck": False, "on_demand": False, **given, **other})
+asked = partial(apps.asked, held=1, opening=False)
 
 
 # Links and keys
@@ -236,7 +240,7 @@ def studying(study: Study, visit: Callable[[JoinedStudy], Awaitable[None]], clie
     asyncio.run(go())
 
 
-async def hear(link: JoinedStudy, heard: list[ToPerson]) -> None:
+async def hear(link: JoinedStudy, heard: list[FromLink]) -> None:
     async for message in link.told():
         heard.append(message)
 
@@ -251,13 +255,13 @@ def test_everything_is_done_once_and_in_order_whatever_breaks(then: str) -> None
     study.breaks = ["", then, "", then, ""]
 
     async def visit(link: JoinedStudy) -> None:
-        heard: list[ToPerson] = []
+        heard: list[FromLink] = []
         listening = asyncio.create_task(hear(link, heard))
         for turn in range(1, 6):
             link.send(write_it(turn))
         while len(study.done) < 5:
             await asyncio.sleep(0.01)
-        assert not any(isinstance(message, Refused) and message.name == "out_of_order" for message in heard)
+        assert not any(isinstance(message, NotDone) for message in heard)
         link.send(Leave(n=1))
         while study.last < 6:
             await asyncio.sleep(0.01)
@@ -278,7 +282,7 @@ def test_what_is_refused_frees_its_number_and_is_said() -> None:
     study.breaks = ["refuse", "", "refuse"]
 
     async def visit(link: JoinedStudy) -> None:
-        heard: list[ToPerson] = []
+        heard: list[FromLink] = []
         listening = asyncio.create_task(hear(link, heard))
         link.send(write_it(1))
         link.send(write_it(2))
@@ -287,8 +291,8 @@ def test_what_is_refused_frees_its_number_and_is_said() -> None:
         while len(study.done) < 2:
             await asyncio.sleep(0.01)
         listening.cancel()
-        refused = [message for message in heard if isinstance(message, Refused)]
-        assert [message.n for message in refused] == [1], "nobody needs to know of a note"
+        refused = [told.message for told in heard if isinstance(told, NotDone)]
+        assert refused == [write_it(1)], "nobody needs to know of a note"
 
     studying(study, visit)
     assert study.seen == [("write", 1), ("write", 1), ("note", 2), ("write", 2)]
@@ -319,7 +323,7 @@ def test_a_key_that_opens_nothing_gives_way_to_the_token() -> None:
     async def visit(link: JoinedStudy) -> None:
         keys = Keys(link.invited)
         keys.write("of another time")
-        heard: list[ToPerson] = []
+        heard: list[FromLink] = []
         listening = asyncio.create_task(hear(link, heard))
         while not heard:
             await asyncio.sleep(0.01)
@@ -356,7 +360,7 @@ def test_who_is_not_let_in_is_told() -> None:
             return connection.respond(404, "nothing here")
 
         async with serve(lambda socket: asyncio.sleep(0), "127.0.0.1", 0, process_request=refuse) as server:
-            heard: list[ToPerson] = []
+            heard: list[FromLink] = []
             await hear(JoinedStudy(at(next(iter(server.sockets)).getsockname()[1]), "app"), heard)
             assert heard == [Bye(name="refused", text="127.0.0.1 does not let you in (it says 404)")]
 
@@ -387,6 +391,7 @@ def test_the_app_in_a_study_whose_connection_breaks() -> None:
         app = PersonApp(link)
         async with app.run_test(size=(80, 24)) as pilot:
             await shows(app, pilot, "A study", "Hello", "Read this.")
+            apps.calm(app)
             await pilot.press("enter")
             await shows(app, pilot, "░the cat", "Your turn: one word")
             await pilot.press(*"si")
@@ -395,7 +400,8 @@ def test_the_app_in_a_study_whose_connection_breaks() -> None:
             await until(pilot, lambda: len(study.joins) == 2)
             await write(app, pilot, "x", "f2")
             assert app.state.turns
-            await shows(app, pilot, "▍ six", "Easy?")
+            await shows(app, pilot, "▍six", "Easy?")
+            apps.calm(app)
             await pilot.press("4")
             await study.socket.close()
             await until(pilot, lambda: len(study.joins) == 3)
@@ -427,12 +433,26 @@ class Lines(io.StringIO):
         return super().write(text)
 
 
+@contextmanager
+def typed_at() -> Iterator[tuple[TextIO, int]]:
+    """A stream, and the file that what is typed is written to.
+
+    Whoever reads the stream has ended afterwards: it would else read the file that gets its number next.
+    """
+    ours, theirs = os.pipe()
+    with os.fdopen(ours) as typed:
+        try:
+            yield typed, theirs
+        finally:
+            os.close(theirs)
+            reader_of(typed).thread.join(10)
+
+
 def read_out(link: Any, reply: Callable[[str], str | None], live: bool = True) -> str:
     """A line screen that is typed at; all that it said."""
-    ours, theirs = os.pipe()
 
     async def go() -> str:
-        with os.fdopen(ours) as typed, os.fdopen(theirs, "w"):
+        with typed_at() as (typed, theirs):
             said = Lines(reply, theirs)
             screen = LineScreen(link, typed, said)
             screen._live = live
@@ -441,6 +461,31 @@ def read_out(link: Any, reply: Callable[[str], str | None], live: bool = True) -
             return said.getvalue()
 
     return asyncio.run(go())
+
+
+def test_a_link_that_opens_nothing_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from human.app.show import join
+
+    async def nobody(link: JoinedStudy) -> AsyncIterator[ToPerson]:
+        yield Bye(name="no_access", text="this link has expired; ask for a new one")
+
+    monkeypatch.setattr(JoinedStudy, "told", nobody)
+    monkeypatch.setattr("human.app.show.run_alone", lambda make: asyncio.run(_headless(make())))
+    monkeypatch.setattr("human.app.show.misfit", lambda: "")
+    link = f"http://127.0.0.1:1/#{'x' * 43}"
+    with pytest.raises(UserError, match=r"^--join: this link has expired; ask for a new one$"):
+        join(link, line=False, dark=True)
+    with typed_at() as (typed, _):
+        monkeypatch.setattr("sys.stdin", typed)
+        assert join(link, line=True, dark=True) == 2
+    assert capsys.readouterr().out.count("this link has expired; ask for a new one") == 1
+
+
+async def _headless(app: PersonApp) -> PersonApp:
+    await app.run_async(headless=True)
+    return app
 
 
 def script(*pairs: tuple[str, str]) -> Callable[[str], str | None]:
@@ -490,7 +535,7 @@ def test_a_problem_line_by_line() -> None:
     assert said.splitlines() == [
         "A [study]\u241b",
         "problem 1 of 2: How many?",
-        "you are you, with bot; /help lists the commands",
+        "you write with bot; /help lists the commands",
         "bot writes; Enter asks for the pen",
         "bot: One two.",
         "kept: \u241b[2J",
@@ -597,15 +642,6 @@ def test_every_kind_of_question_line_by_line() -> None:
 
 def test_the_lines_of_a_pipe_wait_until_they_are_asked_for() -> None:
     link = Told(PROBLEM, Said(author=1, text="so"), asked(1))
-    told = link.told
-
-    async def driven() -> Any:
-        async for message in told():
-            yield message
-            if isinstance(message, Ask) and message.turn == 1:
-                asyncio.get_running_loop().call_later(0.1, link.tell, Whole(turns=((1, "so"), (0, " one"))), asked(2))
-
-    link.told = driven  # type: ignore[method-assign]
     ours, theirs = os.pipe()
     os.write(theirs, b"one\n/end two\n")
     os.close(theirs)
@@ -615,6 +651,9 @@ def test_the_lines_of_a_pipe_wait_until_they_are_asked_for() -> None:
             said = io.StringIO()
             running = asyncio.create_task(LineScreen(link, typed, said).run())
             async with asyncio.timeout(20):
+                while len(link.sent) < 1:
+                    await asyncio.sleep(0.01)
+                link.tell(Whole(turns=((1, "so"), (0, " one"))), asked(2))
                 while len(link.sent) < 2:
                     await asyncio.sleep(0.01)
                 link.tell(Over(ended="end"), Page(id="a", title="Go"))
@@ -628,6 +667,65 @@ def test_the_lines_of_a_pipe_wait_until_they_are_asked_for() -> None:
     assert link.sent == [Write(n=1, turn=1, text="one"), End(n=1, turn=2, text="two"), Leave(n=1)]
     assert "> one\n" in said
     assert "the text so far" not in said, "one's own text is not read out again"
+
+
+def test_a_pause_in_a_pipe_is_over_by_its_next_line() -> None:
+    link = Told(PROBLEM, Time(spent=0.0), asked(1))
+    send = link.send
+
+    def answered(message: Numbered | Try) -> None:
+        send(message)
+        match message:
+            case Pause():
+                link.tell(Time(spent=1.0, running=False, why="you paused"))
+            case Resume():
+                link.tell(Time(spent=1.0))
+            case Extend():
+                link.tell(NotDone(message, Refused(n=1, name="not_allowed", text="there is no more")))
+            case Write() if len([one for one in link.sent if isinstance(one, Write)]) < 2:
+                link.tell(NotDone(message, Refused(n=1, name="paused", text="the clock stands still")))
+            case Write():
+                link.tell(RATE)
+            case Answer(answers={"ease": 1}):
+                link.tell(NotDone(message, Refused(n=1, name="not_answered", text="please answer")))
+            case Answer():
+                link.queue.put_nowait(None)
+
+    link.send = answered  # type: ignore[method-assign]
+    ours, theirs = os.pipe()
+    os.write(theirs, b"/pause\n\n/more\n" + b"x" * 8_001 + b"\nMine.\nMine again.\n1\n2\n")
+    os.close(theirs)
+
+    async def go() -> None:
+        with os.fdopen(ours) as typed:
+            async with asyncio.timeout(20):
+                await LineScreen(link, typed, io.StringIO()).run()
+            reader_of(typed).thread.join(10)
+
+    asyncio.run(go())
+    kinds = [type(message).__name__ for message in link.sent]
+    assert kinds[:7] == ["Pause", "Resume", "Extend", "Write", "Write", "Answer", "Answer"]
+
+
+@pytest.mark.parametrize("look", ["/text", "/help", "/time", "/nothing"])
+def test_looking_keeps_what_was_typed_ahead(look: str) -> None:
+    link = Told()
+    screen = LineScreen(link, io.StringIO(), io.StringIO())
+
+    def tell(*messages: ToPerson) -> None:
+        for message in messages:
+            screen.state.take(message)
+            screen._hear(message)
+
+    tell(PROBLEM, Writing(author=1))
+    for line in ("One.", "Two."):
+        screen._take(line)
+    tell(Said(author=1, text="Hi."), asked(1))
+    for line in (look, ""):
+        screen._take(line)
+    tell(asked(2, draft="One."))
+    screen._take("")
+    assert link.sent == [Write(n=1, turn=1, text="One."), Write(n=1, turn=2, text="Two.")]
 
 
 def test_whoever_comes_back_hears_the_text() -> None:
@@ -648,8 +746,7 @@ def test_leaving_line_by_line_through_a_connection() -> None:
 
     async def visit(link: JoinedStudy) -> None:
         nonlocal said
-        ours, theirs = os.pipe()
-        with os.fdopen(ours) as typed, os.fdopen(theirs, "w"):
+        with typed_at() as (typed, theirs):
             shown = Lines(script(("your turn", "/quit"), ("y for yes", "y")), theirs)
             screen = LineScreen(link, typed, shown)
             screen._live = True
@@ -668,7 +765,6 @@ def test_a_whole_study_line_by_line(tmp_path: Path) -> None:
 
     async def act(port: int, record: Record) -> None:
         token = invite(record, 1, 7)[0][1]
-        ours, theirs = os.pipe()
 
         def reply(line: str) -> str | None:
             if line.startswith(("your turn", "go on")):
@@ -686,7 +782,7 @@ def test_a_whole_study_line_by_line(tmp_path: Path) -> None:
             line = question.options.index(given) + 1 if question.kind == "choice" else given
             os.write(theirs, f"{line}\n".encode())
 
-        with os.fdopen(ours) as typed, os.fdopen(theirs, "w"):
+        with typed_at() as (typed, theirs):
             shown = Lines(reply, theirs)
             link = JoinedStudy(invitation(f"http://127.0.0.1:{port}/#{token}"), "line", first_wait=0.05)
             screen = LineScreen(link, typed, shown)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from scipy import stats
 
@@ -52,6 +54,24 @@ def test_what_is_counted() -> None:
     # a: one two #### 1 / so 1 + 1 = <<1 (the sign is a word, the number behind it another); b: three / pens / x
     assert found["author_share"] == {"a": pytest.approx(11 / 14, abs=1e-4), "b": pytest.approx(3 / 14, abs=1e-4)}
     assert found["accuracy_ci95_method"] == "Wilson"
+
+
+def test_without_a_team_what_stands_on_top_is_over_all() -> None:
+    verdicts = {"alone": ["correct", "wrong"], "trained": ["correct", "correct", "correct"]}
+    played = [
+        replace(episode(f"{name}{n}", 0, verdict, ("a", "x")), condition=name)
+        for name, all_ in verdicts.items()
+        for n, verdict in enumerate(all_)
+    ]
+    found = summary_of(played)
+    assert (found["episodes"], found["accuracy"]) == (5, 0.8)
+    assert {name: one["accuracy"] for name, one in found["conditions"].items()} == {"alone": 0.5, "trained": 1.0}
+    team = replace(episode("t", 0, "wrong", ("a", "x")), condition="team")
+    found = summary_of([*played, team])
+    assert (found["episodes"], found["accuracy"], next(iter(found["conditions"]))) == (1, 0.0, "team")
+    alone = summary_of(played[:2])
+    assert {name: value for name, value in alone.items() if name != "conditions"} == alone["conditions"]["alone"]
+    assert summary_of([])["conditions"] == {}
 
 
 def test_nobody_is_credited_with_a_prefix() -> None:

@@ -27,6 +27,7 @@ from human.messages import (
     End,
     Fits,
     Give,
+    Notice,
     Over,
     Pen,
     RefusalError,
@@ -95,6 +96,27 @@ def told(texts: list[str]) -> Callable[[Ask], Any]:
         return Write(n=1, turn=ask.turn, text=text) if left else End(n=1, turn=ask.turn, text=text)
 
     return act
+
+
+def test_notices_name_no_command_of_line_mode() -> None:
+    """There are none on a page or in an app."""
+    given: list[Callable[[int], Any]] = [
+        lambda turn: Write(n=1, turn=turn, text=" "),
+        lambda turn: Undo(n=1, turn=turn),
+        lambda turn: Give(n=1, turn=turn),
+        lambda turn: Write(n=1, turn=turn, text="\x1bA b c. D"),
+        lambda turn: Undo(n=1, turn=turn),
+        lambda turn: End(n=1, turn=turn, text="so. Then"),
+        lambda turn: End(n=1, turn=turn, text="5."),
+    ]
+    screen = Screen(lambda ask: given.pop(0)(ask.turn))
+    play(screen, "sentence:alternate", Reciting("One. Two."), pair="ann:senior")
+    said = [notice.text for notice in screen.of(Notice)]
+    assert "nothing was typed" in said
+    assert len(said) >= 4
+    for one in said:
+        assert "/" not in one
+        assert "Ctrl" not in one
 
 
 @pytest.mark.parametrize("pace", [None, 400.0])

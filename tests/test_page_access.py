@@ -118,7 +118,7 @@ def screens(tab: Tab, server: PageServer) -> Iterator[tuple[str, Session]]:
     tab.sees("connection is lost")
     yield "lost", session
     server.mend()
-    tab.wait("document.querySelector('.banner').hidden")
+    tab.wait("/Connected again[^]*Your turn/.test(document.body.innerText)")  # all of the screen is back
     tab.run(f"{BOX}.value = 'It goes on.'")
     press(tab, "Finish the solution")
     tab.sees("About this problem")

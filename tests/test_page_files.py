@@ -8,7 +8,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from human.messages import TEXT
+from human.messages import MESSAGE, TEXT
 from human.page.files import HEADERS, SOCKET, paths, response_for
 from tests.page_server import PageServer
 
@@ -91,7 +91,8 @@ def test_the_page_asks_nobody_else_and_reads_nothing_as_markup() -> None:
 
 
 def test_inputs_take_as_much_as_a_message_may_hold() -> None:
-    assert f"export const TEXT = {TEXT};" in source("turn.js")
+    assert f"export const TEXT = {TEXT};" in source("link.js")
+    assert f"const MESSAGE = {MESSAGE};" in source("link.js")
     assert f"{TEXT:,} characters" in source("words.js")
 
 

@@ -158,6 +158,7 @@ def test_two_tabs_of_one_browser(tab: Tab, chromium: Chromium, page_server: Page
     tab.type("mine")
     other = chromium.tab(context=tab.context)
     try:
+        tab.wait("localStorage['tandem-arena.draft']?.includes('mine')")
         other.go(f"http://{page_server.host}/")
         other.sees("Your turn")
         other.wait(f"{BOX}.value === 'mine'")
@@ -170,6 +171,68 @@ def test_two_tabs_of_one_browser(tab: Tab, chromium: Chromium, page_server: Page
         other.sees("open elsewhere")
     finally:
         other.close()
+
+
+def test_a_lost_tab_leaves_the_session_to_another(tab: Tab, chromium: Chromium, page_server: PageServer) -> None:
+    """What was on its way is sent once, by the tab that goes on, and stands in no box again."""
+    session = page_server.begin(together("She has nine. Then she has five left. So it is."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    page_server.cut()
+    tab.sees("connection is lost")
+    tab.type("So two go.")
+    tab.key("Enter", CONTROL)
+    tab.sees("sent as soon as the connection is back")
+    other = chromium.tab(context=tab.context)
+    try:
+        other.go(f"http://{page_server.host}/")
+        tab.sees("This session is open elsewhere")
+        page_server.mend()
+        other.sees("five left.")
+        other.sees("Your turn")
+        other.type("I go on here.")
+        other.wait("localStorage['tandem-arena.draft']?.includes('I go on here.')")
+        tab.call(
+            "Network.emulateNetworkConditions", offline=True, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+        tab.call(
+            "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=-1, uploadThroughput=-1
+        )
+        joins = len(session.joins)
+        press(tab, "Go on here")
+        tab.wait(f"{BOX}?.value === 'I go on here.'")
+        other.sees("This session is open elsewhere")
+        assert len(session.joins) == joins + 1
+    finally:
+        other.close()
+    tab.key("Enter", CONTROL)
+    eventually(lambda: len([one for one in session.done if isinstance(one, Write)]) == 2)
+    assert [one.text for one in session.done if isinstance(one, Write)] == ["So two go.", "I go on here."]
+    quiet(tab, cut=True)
+
+
+def test_a_lost_tab_that_was_not_told_looks_before_it_comes_back(tab: Tab, page_server: PageServer) -> None:
+    """A tab that stood still in the background hears of nothing."""
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=50.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    page_server.cut()
+    tab.sees("connection is lost")
+    tab.type("So two go.")
+    tab.key("Enter", CONTROL)
+    tab.sees("sent as soon as the connection is back")
+    joins = len(session.joins)
+    tab.run("localStorage['tandem-arena.tab'] = '\"another\"'; localStorage.removeItem('tandem-arena.outbox')")
+    page_server.mend()
+    tab.sees("This session is open elsewhere")
+    assert len(session.joins) == joins
+    press(tab, "Go on here")
+    tab.sees("Your turn")
+    assert tab.run(f"{BOX}.value") == ""
+    tab.type("And two.")
+    tab.key("Enter", CONTROL)
+    tab.sees("five left.")
+    assert [one.text for one in session.done if isinstance(one, Write)] == ["And two."], "what was sent is not again"
 
 
 def test_without_a_link_the_page_says_so(tab: Tab, page_server: PageServer) -> None:
@@ -213,7 +276,7 @@ def test_what_is_said_last_stays(tab: Tab, page_server: PageServer) -> None:
     press(tab, "Forget this session on this device")
     tab.sees("Nothing of this session is kept")
     assert tab.run("Object.keys(localStorage).length") == 0
-    quiet(tab)
+    quiet(tab, cut=True)
 
 
 def test_too_much_at_once_is_sent_again(tab: Tab, page_server: PageServer) -> None:
@@ -229,6 +292,29 @@ def test_too_much_at_once_is_sent_again(tab: Tab, page_server: PageServer) -> No
     tab.sees("five left.", seconds=5)
     assert [one.text for one in session.done if isinstance(one, Write)] == ["So two go."]
     assert "too many" not in tab.run("document.body.innerText")
+
+
+def test_the_clock_stands_while_the_connection_is_lost(tab: Tab, page_server: PageServer) -> None:
+    """As the server's does: what it tells afterwards is where it goes on."""
+    clock = "document.querySelector('.clock').textContent"
+    session = page_server.begin(together("She has nine. "), seconds=48.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    tab.run(  # an hour is over in no time
+        "window.later = 0; const now = performance.now.bind(performance); performance.now = () => now() + later"
+    )
+    page_server.cut()
+    tab.sees("connection is lost")
+    before = tab.run(clock)
+    assert before.startswith("About")
+    tab.run("later = 3600e3")
+    time.sleep(1.2)
+    assert tab.run(clock) == before
+    page_server.mend()
+    tab.wait("document.querySelector('.banner').hidden")
+    tab.wait(f"{clock}.startsWith('About')")
+    tab.run("later = 7200e3")
+    tab.wait(f"{clock} === 'The time is over'")
 
 
 def test_why_a_problem_ended_is_said_on_the_next_screen(tab: Tab, page_server: PageServer) -> None:

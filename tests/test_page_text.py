@@ -6,9 +6,11 @@ import itertools
 import json
 import time
 
+import pytest
+
 from agents.plain import visible
 from agents.scripted import Reciting
-from human.messages import FromResearcher, Page, Question, Write
+from human.messages import FromResearcher, Page, Question, Refused, Write
 from tests.chromium import CONTROL, Tab
 from tests.page_server import PageServer, Session
 from tests.page_study import LAST, study
@@ -160,6 +162,7 @@ def test_an_input_method_sends_nothing_early(tab: Tab, page_server: PageServer) 
     time.sleep(0.5)
     assert session.tries == 0, "nothing is asked about a text that is not composed yet"
     assert not [one for one in session.done if isinstance(one, Write)]
+    tab.sees("your input method is still composing")
     tab.run(f"{BOX}.focus()")
     tab.run(f"{BOX}.value = ''")
     tab.call("Input.imeSetComposition", text="你", selectionStart=1, selectionEnd=1)
@@ -168,6 +171,45 @@ def test_an_input_method_sends_nothing_early(tab: Tab, page_server: PageServer) 
     tab.key("Enter", CONTROL)
     eventually(lambda: any(isinstance(one, Write) for one in session.done))
     assert next(one.text for one in session.done if isinstance(one, Write)).endswith("你好。")
+
+
+def test_text_that_comes_back_waits_until_nothing_composes(tab: Tab, page_server: PageServer) -> None:
+    """Setting the box's text ends a composition, and no event says so."""
+    session = page_server.begin(together("She has nine. Then she has five left."), pace=60.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    session.deaf = True
+    tab.type("So two go.")
+    tab.key("Enter", CONTROL)
+    tab.sees("Sending")
+    tab.call("Input.imeSetComposition", text="ni", selectionStart=2, selectionEnd=2)
+    tab.wait(f"{BOX}.value === 'ni'")
+    number = sum(1 for _ in session.done) + 1
+    page_server.send(session, Refused(n=number, name="not_your_turn", text="this turn is not yours"))
+    tab.sees("this turn is not yours")
+    assert tab.run(f"{BOX}.value") == "ni", "what is composed is not touched"
+    tab.wait("JSON.parse(localStorage['tandem-arena.draft']).text === 'So two go. ni'")
+    session.deaf = False
+    tab.call("Input.insertText", text="你")
+    tab.wait(f"{BOX}.value === 'So two go. 你'")
+    tab.key("Enter", CONTROL)
+    tab.sees("five left.")
+    assert [one.text for one in session.done if isinstance(one, Write)] == ["So two go. 你"]
+    quiet(tab)
+
+
+def test_a_composition_that_ends_unsaid_locks_nothing(tab: Tab, page_server: PageServer) -> None:
+    session = page_server.begin(together("She has nine. "), pace=60.0)
+    tab.go(page_server.link(session))
+    tab.sees("Your turn")
+    tab.run(f"{BOX}.dispatchEvent(new CompositionEvent('compositionstart'))")
+    press(tab, "Send")
+    tab.sees("your input method is still composing")
+    tab.type("Two")
+    tab.run(f"{BOX}.dispatchEvent(new CompositionEvent('compositionstart'))")
+    tab.run("document.querySelector('h1').focus()")
+    press(tab, "Send")
+    eventually(lambda: [one.text for one in session.done if isinstance(one, Write)] == ["Two"])
 
 
 def test_text_is_read_aloud_in_groups(tab: Tab, page_server: PageServer) -> None:
@@ -185,6 +227,68 @@ def test_text_is_read_aloud_in_groups(tab: Tab, page_server: PageServer) -> None
     assert 2 <= len(heard) <= 4, heard
     assert not [one for one in heard[1:] if "Partner" in one], "the name is said once a turn"
     assert " ".join(heard).replace("Partner: ", "").startswith(f"{text}."), heard
+
+
+HEAR = (
+    "window.heard = []; new MutationObserver((all) => all.forEach((one) => one.addedNodes.forEach((node) => "
+    "heard.push(node.textContent)))).observe(document.querySelector('#said'), { childList: true })"
+)
+
+
+def aloud(tab: Tab, page_server: PageServer, session: Session, mode: str) -> None:
+    """Opens the session, read aloud in one of the ways."""
+    tab.go(f"http://{page_server.host}/main.js")
+    tab.run(f"localStorage['tandem-arena.aloud'] = '{json.dumps(mode)}'")
+    tab.go(page_server.link(session))
+
+
+@pytest.mark.parametrize("mode", ["words", "sentences", "turns"])
+def test_all_of_a_long_turn_is_read_aloud_in_order(tab: Tab, page_server: PageServer, mode: str) -> None:
+    said = [f"word{at}" for at in range(600)]
+    session = page_server.begin(together(f"{' '.join(said)}.\n\n", "paragraph:alternate", limit=2000))
+    aloud(tab, page_server, session, mode)
+    tab.sees("Your turn")
+    tab.wait("document.querySelector('#said').textContent.includes('word599.')")
+    pieces = tab.run("[...document.querySelectorAll('#said p')].map((one) => one.textContent)")
+    pieces = [one for one in pieces if "word" in one and "Your turn" not in one]
+    assert " ".join(pieces) == f"Partner: {' '.join(said)}."
+    assert len(pieces) > 5
+    assert max(map(len, pieces)) <= 600
+
+
+def test_pieces_end_where_words_or_phrases_do(tab: Tab, page_server: PageServer) -> None:
+    tab.go(f"http://{page_server.host}/")
+    code = (
+        "import('/speak.js').then(({{ Speaker }}) => {{ const one = new Speaker(() => 'turns');"
+        " one.wrote('A', {}); one.flush(); return [...one.polite.children].map((p) => p.textContent) }})"
+    )
+    chinese = "她有九个苹果，" * 200
+    pieces = tab.run(code.format(json.dumps(chinese)))
+    assert "".join(pieces) == f"A: {chinese}"
+    assert all(piece.endswith("，") for piece in pieces)
+    odd = "\U0001f600" * 1500
+    pieces = tab.run(code.format(json.dumps(odd)))
+    assert "".join(pieces) == f"A: {odd}"
+
+
+@pytest.mark.parametrize("mode", ["words", "turns"])
+def test_what_waits_in_a_pause_is_read_afterwards(tab: Tab, page_server: PageServer, mode: str) -> None:
+    text = "One two three four five six. Seven eight nine ten eleven twelve."
+    session = page_server.begin(together(f"{text}\n\n", "paragraph:alternate"), pace=3.0, seconds=300.0)
+    aloud(tab, page_server, session, mode)
+    tab.wait(f"{FLOW}.includes('One')")
+    tab.run(HEAR)
+    tab.wait(f"{FLOW}.includes('five')")
+    press(tab, "Pause")
+    tab.sees("Paused")
+    assert "three" not in tab.run("document.querySelector('#said').textContent"), "nothing is to be found in a pause"
+    paused = len(tab.run("heard"))
+    press(tab, "Go on")
+    tab.sees("Your turn")
+    heard = tab.run("heard")
+    assert not [one for one in heard[:paused] if "twelve" in one]
+    heard = " ".join(one for one in heard if "Paused" not in one and "is writing" not in one)
+    assert text in heard.replace("Partner: ", ""), heard
 
 
 def test_names_from_the_wire_are_only_names(tab: Tab, page_server: PageServer) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import fcntl
 import io
 import os
+import select
 import signal
 import subprocess
 import sys
@@ -186,6 +187,14 @@ def test_a_partner_cannot_move_the_cursor() -> None:
 def test_visible_is_what_the_rest_of_the_program_shows() -> None:
     text = "".join(map(chr, [*range(0x250), *range(0x2000, 0x2070), 0x200D, 0xFEFF, 0xD800]))
     assert visible(text) == terminal.visible(text)
+
+
+def test_joiners_are_shown_as_themselves_and_what_turns_text_round_is_not() -> None:
+    text = "می\u200cخواهم 👩\u200d👧 क्\u200dष"
+    assert visible(text) == text
+    assert inline(text) == text
+    turning = "\u202e\u2066\u200e\u200f\u061c\u200b\ufeff\u00ad"
+    assert visible(turning) == "".join(f"<U+{ord(one):04X}>" for one in turning)
 
 
 def test_what_is_heard_is_said_sentence_by_sentence_and_once() -> None:
@@ -592,6 +601,40 @@ def test_a_partner_that_breaks_off_in_a_piece_is_asked_to_go_on() -> None:
     assert made.text == "bro" * 10 + "br"  # 32 characters: each is a token of a text author
 
 
+def test_a_rating_that_comes_before_it_is_waited_for_is_one() -> None:
+    """Typed quickly after one that was not taken, it is no line for a turn to come."""
+
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+        def __next__(self) -> str:  # type: ignore[override]
+            threading.Event().wait()  # what comes is typed below
+            raise StopIteration
+
+    class Quick(TerminalDesk):
+        def type(self, line: str) -> None:
+            assert self._lines
+            assert self._lines.listener
+            self._lines._lines.append(line)
+            self._lines.listener()
+
+        def _write(self, text: str) -> None:
+            if text == "> ":
+                self.type("/end")
+            if text.startswith("how easy") and "number" not in shown.getvalue():
+                self.type("8")
+            if "a number from 1 to 7" in text:
+                self.type("6")
+            super()._write(text)
+
+    shown = io.StringIO()
+    agents: dict[str, Agent] = {"ann": Person(Quick(Terminal(), shown)), "senior": Reciting("a b")}
+    made = asyncio.run(play_job(job("word:alternate", "senior", "ann"), agents, seed=0, limit=9))
+    assert "not your turn" not in shown.getvalue()
+    assert made.views["ann"]["review"] == {"ease": 6}
+
+
 SIT = """
 from agents.line_desk import TerminalDesk
 from agents.person import Person
@@ -625,7 +668,7 @@ def test_in_a_real_terminal(second: bytes, code: int) -> None:
         nonlocal said
         end = time.monotonic() + 60
         while what not in said:
-            assert time.monotonic() < end, said
+            assert select.select([here], [], [], max(0, end - time.monotonic()))[0], said
             said += os.read(here, 1 << 16)
         said = said.partition(what)[2]
 

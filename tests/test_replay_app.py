@@ -9,13 +9,14 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 
 import pytest
 from textual.pilot import Pilot
 
 from human.replay.app import ReplayApp
+from human.replay.index import Part, Source
 from human.replay.widgets.filter_screen import FilterScreen
 from human.replay.widgets.help_screen import HelpScreen
 from human.replay.widgets.page import Page
@@ -154,7 +155,11 @@ def test_comparing(tmp_path: Path, run: Path, size: tuple[int, int]) -> None:
     async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
         await shows(app, pilot, " 1 of 7")
         await shows(app, pilot, "This run has no such episode.")
-        await pilot.press("f", "end", "space", "enter")
+        await pilot.press("f")
+        await shows(app, pilot, "space chooses")
+        await pilot.press("end", "space")
+        await shows(app, pilot, "[x] compared    gained")
+        await pilot.press("enter")
         await shows(app, pilot, "gained")
         assert len(app.state.shown) == 1
         await shows(app, pilot, "✗✓ ↑ p/1#0")
@@ -171,6 +176,26 @@ def test_comparing(tmp_path: Path, run: Path, size: tuple[int, int]) -> None:
         assert app.clipboard == "So <<3*4 12"
 
     drive([run, other], play, size)
+
+
+def test_the_list_is_in_the_order_of_the_first_run(tmp_path: Path, run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long it takes to read."""
+    other = write(tmp_path / "other", [episode(("senior", "So <<3*4"), ("junior", " 12"), problem="p/1")])
+    scan = Source.scan
+
+    def slow(self: Source) -> Iterator[Part]:
+        if self.run == run:
+            time.sleep(0.5)
+        yield from scan(self)
+
+    async def play(app: ReplayApp, pilot: Pilot[None]) -> None:
+        first = [entry[0] for entry in app.state.entries if entry[0] is not None]
+        assert first == app.state.sources[0].rows
+        assert app.state.current == 0
+        await shows(app, pilot, "This run has no such episode.")
+
+    monkeypatch.setattr(Source, "scan", slow)
+    drive([run, other], play)
 
 
 def test_copies(run: Path) -> None:

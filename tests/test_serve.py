@@ -12,25 +12,27 @@ import ssl
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
 
 from arena.command import UserError
 from arena.episode import Episode
 from arena.proof import problems_of
 from human import screen
-from human.messages import Bye, Join, Page, Refused, to_person
+from human.messages import Bye, Join, Page, Refused, Welcome, to_person
 from human.record import Record
-from human.record.people import invite
-from human.serve import ServeConfig, check, serve
+from human.record.people import invite, people
+from human.serve import ServeConfig, check, origins, serve
 from human.server.house import hall_of, opened, record_of
 from human.server.limits import Bucket
+from human.study.__main__ import cli
 from tests.running import ENVIRONMENT, ROOT
-from tests.studies import made, study_file
+from tests.studies import made, replacing, study_file
 from tests.test_session import SHORT
 from tests.visitors import Visitor
 
@@ -40,19 +42,27 @@ def study(tmp_path: Path) -> Path:
     return made(study_file(tmp_path, SHORT))[0].path
 
 
-def serving(study: Path, act: Callable[[int, Record], Awaitable[None]], **options: Any) -> None:
-    """Does something while the study is served in this process."""
+def serving(
+    study: Path,
+    act: Callable[[int, Record], Awaitable[None]],
+    *,
+    draft: bool = True,
+    ends: bool = False,
+    **options: Any,
+) -> None:
+    """Does something while the study is served in this process. ``ends``: it ends by itself then."""
 
     async def go() -> None:
-        read, stimuli, seal = opened(study, draft=True)
-        with record_of(read, seal) as record, hall_of(read, stimuli, record, draft=True) as hall:
+        read, stimuli, seal = opened(study, draft=draft)
+        with record_of(read, seal) as record, hall_of(read, stimuli, record, draft=draft) as hall:
             port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
             server = asyncio.create_task(
-                serve(ServeConfig(study, port=0, draft=True, **options), hall, None, port.set_result)
+                serve(ServeConfig(study, port=0, draft=draft, **options), hall, None, port.set_result)
             )
             try:
                 async with asyncio.timeout(40):
                     await act(await port, record)
+                    await asyncio.gather(server if ends else asyncio.sleep(0))
             finally:
                 server.cancel()
                 await asyncio.gather(server, return_exceptions=True)
@@ -114,6 +124,25 @@ def test_a_link_works_once_and_nothing_else_opens_the_door(study: Path) -> None:
         assert visitor.key not in stored
 
     serving(study, act)
+
+
+def test_a_socket_on_which_nothing_is_said_does_not_hold_up_the_end(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Browsers open some ahead. Here the server would wait for them for ever."""
+    from websockets.asyncio import server
+
+    monkeypatch.setattr(server, "serve", partial(server.serve, open_timeout=None))
+    process = os.getpid()
+
+    async def act(port: int, record: Record) -> None:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        await asyncio.sleep(0.1)
+        held.append(writer)
+        os.kill(process, signal.SIGTERM)
+
+    held: list[asyncio.StreamWriter] = []
+    serving(study, act, ends=True)
 
 
 def test_only_the_study_s_own_page_may_open_a_socket(study: Path) -> None:
@@ -213,7 +242,9 @@ def test_who_says_nothing_or_too_much_is_shown_the_door() -> None:
     [
         ({"host": "0.0.0.0"}, "--host 0.0.0.0: would send people's words in the clear"),
         ({"host": "192.168.1.9"}, "give --cert and --key, or --behind-proxy"),
-        ({"host": "0.0.0.0", "behind_proxy": True}, "--behind-proxy: say where the page is opened"),
+        ({"behind_proxy": True}, "--behind-proxy: say where the page is opened"),
+        ({"host": "0.0.0.0", "behind_proxy": True}, "--host 0.0.0.0: is no name; say where the page is opened"),
+        ({"host": "::", "cert": Path("a.pem"), "key": Path("b.pem")}, "--host ::: is no name; say where"),
         ({"cert": Path("a.pem")}, "--cert and --key go together"),
         ({"cert": Path("a.pem"), "key": Path("b.pem")}, "--cert a.pem: "),
         ({"origin": ["http://study.example"]}, "plain http is for this machine only"),
@@ -229,6 +260,11 @@ def test_mistakes_are_one_line(options: dict[str, Any], said: str) -> None:
     assert "\n" not in str(error.value)
 
 
+def test_a_browser_leaves_out_the_usual_port() -> None:
+    assert origins(ServeConfig(Path("s.toml"), host="study.example"), 443, True) == {"https://study.example"}
+    assert origins(ServeConfig(Path("s.toml"), host="study.example"), 8443, True) == {"https://study.example:8443"}
+
+
 def test_an_unlocked_study_is_not_served(study: Path) -> None:
     with pytest.raises(UserError, match=r"the study is not locked; lock it with python -m human\.study lock"):
         opened(study, draft=False)
@@ -238,6 +274,57 @@ def free_port() -> int:
     with sockets.socket() as one:
         one.bind(("127.0.0.1", 0))
         return int(one.getsockname()[1])
+
+
+def test_a_locked_study_lets_no_bot_in(study: Path) -> None:
+    assert cli(["lock", str(study), "--studies", "50"]) == 0
+
+    async def act(port: int, record: Record) -> None:
+        token = link(record)
+        bot = Visitor()
+        await attend(bot, port, token)
+        assert bot.bye is not None
+        assert (bot.bye.name, bot.key) == ("no_bots", "")
+        async with connect(f"ws://127.0.0.1:{port}/socket") as socket:  # its link is as it was
+            await socket.send(Join(client="app", token=token).model_dump_json())
+            welcome = await said(socket)
+        assert isinstance(welcome, Welcome)
+        bot = Visitor()
+        bot.key = welcome.key
+        await attend(bot, port)
+        assert bot.bye is not None
+        assert bot.bye.name == "no_bots"
+        assert not record.read("SELECT 1 FROM events WHERE data LIKE '%bot%'")
+
+    serving(study, act, draft=False)
+
+
+def test_an_enforced_rule_lets_nobody_further_in(tmp_path: Path) -> None:
+    """Who is inside goes on, and who lost a link comes back."""
+    change = replacing(("participants = 48", "participants = 1"), ("recruited = 80", "recruited = 2\nenforce = true"))
+    study = made(study_file(tmp_path, lambda text: SHORT(change(text))))[0].path
+
+    async def act(port: int, record: Record) -> None:
+        inside, late = Visitor(), Visitor()
+        there = asyncio.create_task(attend(inside, port, link(record)))
+        while not inside.trial:
+            await asyncio.sleep(0.01)
+        inside.keeps_quiet = True
+        await attend(Visitor(), port, link(record))  # as many have finished as are wanted
+        await attend(late, port, link(record))
+        assert late.bye is not None
+        assert late.bye.name == "no_access"
+        assert "nobody further is needed" in late.bye.text
+        assert late.key == ""
+        (name,) = (one.id for one in people(record) if one.slot is not None and one.state == "joined")
+        again, token = Visitor(), invite(record, 1, 7, again=name)[0][1]
+        await attend(again, port, token)
+        assert isinstance(again.heard[-1], Page)
+        assert again.heard[-1].last
+        there.cancel()
+        await asyncio.gather(there, return_exceptions=True)
+
+    serving(study, act)
 
 
 def test_over_tls(study: Path) -> None:
@@ -304,7 +391,7 @@ def test_the_server_is_killed_and_everybody_comes_back(study: Path) -> None:
         while not visitor.over.is_set():
             try:
                 await attend(visitor, port, "" if visitor.key else token)
-            except (OSError, ConnectionClosed, InvalidStatus, TimeoutError):
+            except (OSError, ConnectionClosed, InvalidHandshake):  # killed at any moment
                 await asyncio.sleep(0.1)
 
     async def go() -> None:

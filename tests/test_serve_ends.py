@@ -70,12 +70,12 @@ def test_what_cannot_be_recorded_is_not_acknowledged(study: Path) -> None:
         full = True
         together = record._together
 
-        def fails(jobs: Any) -> None:
+        def fails(jobs: Any) -> Any:
             if full and visitor.trial == "t01":
                 for _, done in jobs:
                     done(None, RecordError("database or disk is full"))
-            else:
-                together(jobs)
+                return []
+            return together(jobs)
 
         record._together = fails  # type: ignore[method-assign]
         await attend(visitor, port, link(record))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import random
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -29,6 +30,7 @@ from human.messages import (
     Write,
 )
 from human.study import Stimuli, Study
+from human.study.preview import screens
 from tests.studies import made, replacing, study_file
 from tests.visitors import RIGHT, House, Visitor, answer_of
 
@@ -121,6 +123,26 @@ def test_a_whole_session(study: tuple[Study, Stimuli]) -> None:
     house.close()
 
 
+def test_the_preview_shows_every_page_as_it_is(study: tuple[Study, Stimuli]) -> None:
+    visitors: list[Visitor] = []
+
+    async def act(house: House, visitor: Visitor) -> None:
+        visitors.append(visitor)
+        await whole(house, visitor)
+
+    run(study, act)
+    seen = [message for message in visitors[0].heard if isinstance(message, Page)]
+    shown = {(one.title, part.text) for one in screens(*study, slot=0) for part in one.parts}
+    titles = [title for title, _ in itertools.groupby(one.title for one in screens(*study, slot=0))]
+    assert [one.title for one in seen] == [one for one in titles if one != "Practice" and "Problem" not in one]
+    for page in seen:
+        for text in (*page.text, *(question.text for question in page.questions if not question.optional)):
+            assert text.startswith("Your name in our records") or (page.title, text) in shown
+    for said in ("It takes about 25 minutes.", "Questions: study@example.org"):
+        assert said in seen[0].text
+    assert any("deleted after 30 days" in text for text in seen[0].text)
+
+
 def test_text_that_is_not_to_be_seen_yet_is_not_sent(study: tuple[Study, Stimuli]) -> None:
     """A prefix comes unit by unit, at its pace, and nothing can be done before it is there."""
     slow = made(
@@ -137,7 +159,7 @@ def test_text_that_is_not_to_be_seen_yet_is_not_sent(study: tuple[Study, Stimuli
         await until(visitor, lambda: visitor.trial == "p02" and visitor.turns)
         began = len(visitor.heard)
         visitor.say(Write(n=1, turn=1, text="too soon"))
-        await asyncio.sleep(0.05)
+        await until(visitor, lambda: any(isinstance(message, Refused) for message in visitor.heard[began:]))
         assert visitor.turns, [m.model_dump_json()[:150] for m in visitor.heard[began - 4 :]]
         assert visitor.turns[0][1] != study[0].practice[1].prefix
         assert [message.name for message in visitor.heard[began:] if isinstance(message, Refused)] == ["not_your_turn"]
@@ -187,14 +209,14 @@ def test_a_message_that_comes_again_is_done_once(study: tuple[Study, Stimuli]) -
     async def act(house: House, visitor: Visitor) -> None:
         visitor.keeps_quiet = True
         session = await house.visit(visitor, house.invite())
-        await asyncio.sleep(0.05)
+        await until(visitor, lambda: isinstance(visitor.heard[-1], Page))
         page = visitor.heard[-1]
         assert isinstance(page, Page)
         answer = Answer(n=1, screen=page.id, answers={"consent": page.questions[0].options[0]})
         for _ in range(3):
             await session.handle(answer)
         assert [message for message in visitor.heard if isinstance(message, Ack)] == [Ack(n=1)] * 3
-        await asyncio.sleep(0.05)
+        await until(visitor, lambda: isinstance(visitor.now, Page) and visitor.now.id != page.id)
         await session.handle(Answer(n=3, screen=page.id))
         await session.handle(Answer(n=2, screen=page.id))
         await session.handle(Answer(n=2, screen="instructions/1/1", answers={"nobody": "asked"}))

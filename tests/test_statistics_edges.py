@@ -43,6 +43,7 @@ from analysis.statistics import (
     student_mean,
     two_way_difference,
     two_way_mean,
+    two_way_retention,
 )
 
 REFUSED: list[tuple[Callable[[], Any], str]] = [
@@ -86,6 +87,8 @@ REFUSED: list[tuple[Callable[[], Any], str]] = [
     (lambda: pass_at_k([0.5, 0], ["p", "p"], 1), "0 or 1 for each"),
     (lambda: two_way_mean([1, 0], ["x", "x"], [0, 1]), "a single person"),
     (lambda: two_way_mean([1, 0], ["x", "y"], [0, 0]), "a single problem"),
+    (lambda: two_way_retention([1, 0], [0, 0], ["x", "y"], [0, 1]), "0"),
+    (lambda: two_way_retention([1, 0], [1], ["x", "y"], [0, 1]), "one for each"),
     (lambda: two_way_difference([1, 0], [1, 1], ["x", "y"], [0, 1]), "all rows are of one condition"),
     (lambda: two_way_difference([1, 0], ["yes", "no"], ["x", "y"], [0, 1]), "True or False"),
     (lambda: paired_power(20, 1, difference=0.3, discordance=0.2), "discordance 0.2 is not between"),
@@ -241,3 +244,15 @@ def test_importing_costs_neither_torch_nor_scipy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(__file__).parent.parent, timeout=120
     )
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_retention_of_people_in_whom_nobody_differs_is_that_of_problems() -> None:
+    """One person a row: what is left are the problems, so it is `retention` of their means."""
+    problems = [n % 12 for n in range(48)]
+    right = [int(n % 3 == 0 or n % 12 > 7) for n in range(48)]
+    alone = [float(problem > 2) for problem in problems]
+    found = two_way_retention(right, alone, range(48), problems)
+    other = retention(right, alone, problems)
+    assert found.value == pytest.approx(other.value)
+    assert (found.low, found.high) == pytest.approx((other.low, other.high), rel=0.02)
+    assert (found.n, found.clusters) == (48, 12)

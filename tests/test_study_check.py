@@ -45,10 +45,11 @@ def test_the_example_has_no_errors(tmp_path: Path) -> None:
     [
         ('ethics = "EX-0000 (an example: replace it by your board\'s number)"', "", "error: [study] ethics: is empty"),
         ("pace = 4.0", "", "error: [trials] pace: is missing"),
+        ('name = "alone"', 'name = "practice"', "error: [[conditions]] practice: name: is what practice is recorded"),
         ("minutes = 25", "", "error: [consent] minutes: is missing"),
         ("minutes = 25", "minutes = 5", "warning: [consent] minutes: who uses all the time needs"),
         ("days = 30", "", "error: [withdrawal]: give text and days"),
-        ("rejoin_minutes = 30", "", "warning: [withdrawal] rejoin_minutes: is 0"),
+        ("rejoin_minutes = 30", "rejoin_minutes = 0", "warning: [withdrawal] rejoin_minutes: is 0"),
         ("extension_seconds = 20", "", "error: [trials] extension_seconds: is 0"),
         ("seconds = 40", "seconds = 4", "error: [exclusion] fastest_seconds: is not below [trials] seconds, 4"),
         ("fewest_trials = 9", "fewest_trials = 13", "error: [exclusion] fewest_trials: is more than per_person, 12"),
@@ -57,6 +58,11 @@ def test_the_example_has_no_errors(tmp_path: Path) -> None:
         ("too_fast = 2", "", "warning: [exclusion] too_fast: needs fastest_seconds beside it"),
         ("recruited = 80", "recruited = 40", "error: [stopping] recruited: is below [study] participants, 48"),
         ("latest = 2027-12-31", "latest = 2026-12-31", "warning: [stopping] latest: 2026-12-31 is over"),
+        (
+            'senior = "runs/after"\nfraction = 0.5',
+            'senior = "runs/after"\nfraction = 0.5\nunit = "sentence"',
+            "warning: [[conditions]] unit: they differ in unit (sentence, word)",
+        ),
         ("participants = 48", "participants = 50", "no multiple of the block of 6: some prefixes are met more often"),
         ("per_person = 12", "per_person = 8", "per_person: 8 is no multiple of the 3 conditions that people meet"),
         ("HANDOFF-PARTIAL", "HANDOFF-DONE", "warning: [study] screened_code: is the completion code"),
@@ -137,4 +143,5 @@ def test_who_is_excluded(tmp_path: Path) -> None:
         "was too fast",
     ]
     lenient = replace(rules, comprehension=False, attention=None, fewest_trials=0, too_fast=None)
-    assert reasons(lenient, Taken(False, 2, [])) == []
+    assert reasons(lenient, Taken(False, 2, [1.0])) == []
+    assert reasons(lenient, Taken(False, 2, [])) == ["finished too few trials"]  # there is nothing to keep

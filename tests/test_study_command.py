@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from arena.command import UserError
-from human.study import read_study
+from human.study import Stimuli, Study, Trial, read_study, trials_for
 from human.study.__main__ import cli
-from human.study.config import parse_study
-from human.study.lock import locked
+from human.study.config import Stopping, parse_study
+from human.study.lock import locked, sealed_slots
+from human.study.lock import seal as seal_of
 from human.study.preview import as_html
 from human.study.stimuli import read_stimuli
 from tests.running import ENVIRONMENT, only_line
@@ -72,12 +75,33 @@ def test_check_as_json(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_preview_shows_what_a_person_sees(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli(["preview", str(path), "--slot", "2"]) == 0
     said = capsys.readouterr().out
-    for title in ("== Consent", "== Comprehension check", "== Practice", "== Break", "== Problem 12 of 12", "== Code"):
+    for title in (
+        "== Taking part",
+        "== Is everything clear?",
+        "== Practice",
+        "== A break",
+        "== Problem 12 of 12",
+        "== Thank you",
+    ):
         assert title in said
     shown = "\n".join(line for line in said.splitlines() if not line.startswith("   ["))
     assert "senior" not in shown
     assert "trained" not in shown
     assert "--slot must be 0 or more" in mistake(capsys, "preview", path, "--slot", "-1")
+
+
+def test_preview_says_what_is_written_and_not_what_was_cut(path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    old = 'senior = "runs/after"\nfraction = 0.5'
+    study_file(path.parent, replacing((old, old + '\nunit = "sentence"')))
+    assert cli(["stimuli", str(path), "--again"]) == 0
+    capsys.readouterr()
+    assert cli(["preview", str(path), "--slot", "0"]) == 0
+    notes = [line for line in capsys.readouterr().out.splitlines() if re.match(r"   \[t\d\d:", line)]
+    trained = [line for line in notes if ", trained," in line]
+    assert len(trained) == 4
+    assert all(", words to the end" in line for line in notes)
+    assert all(re.search(r", after the first \d+ sentences of arithmetic/test/", line) for line in trained)
+    assert all(re.search(r", after the first \d+ words of ", line) for line in notes if ", jargon," in line)
 
 
 def test_a_page_cannot_be_broken_by_its_texts(path: Path) -> None:
@@ -121,6 +145,17 @@ def test_a_lock_holds_until_something_changes(path: Path, capsys: pytest.Capture
     study.lock_path.write_bytes(seal.replace(lock.trials.encode(), b"0" * 64))
     with pytest.raises(UserError, match="deals other trials than"):
         locked(path)
+    for old, new in ((b"With 48 people", b"With 480 people"), (lock.locked.encode(), b"2020-01-01T00:00:00+00:00")):
+        assert seal.count(old) == 1
+        study.lock_path.write_bytes(seal.replace(old, new))
+        with pytest.raises(UserError, match="is not what was written when the study was locked"):
+            locked(path)
+    study.lock_path.write_bytes(b'{"schema": 1}')
+    with pytest.raises(UserError, match="schema 1 is not 2"):
+        locked(path)
+    study.lock_path.write_bytes(b"[]")
+    with pytest.raises(UserError, match="cannot be read as a lock"):
+        locked(path)
     study.lock_path.write_bytes(b"{")
     with pytest.raises(UserError, match="cannot be read as a lock"):
         locked(path)
@@ -128,6 +163,21 @@ def test_a_lock_holds_until_something_changes(path: Path, capsys: pytest.Capture
     assert locked(path)[2] == lock
     study_file(path.parent, replacing(("seed = 20270301", "seed = 3")))
     assert "the study is locked; put the runs back" in mistake(capsys, "stimuli", path, "--again")
+
+
+def test_as_many_slots_are_sealed_as_people_may_begin(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    study = read_study(path)
+    assert study.stopping.recruited > study.participants
+    lock = seal_of(study, read_stimuli(study), "guessed")
+    assert lock.slots == sealed_slots(study) == study.stopping.recruited
+    assert sealed_slots(replace(study, stopping=Stopping())) == 2 * study.participants
+
+    def others(study: Study, stimuli: Stimuli, slot: int) -> list[Trial]:
+        return trials_for(study, stimuli, slot)[:: -1 if slot == lock.slots - 1 else 1]
+
+    monkeypatch.setattr("human.study.lock.trials_for", others)
+    with pytest.raises(UserError, match="deals other trials than"):
+        locked(path)
 
 
 def test_what_is_wrong_is_not_locked(path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -146,6 +146,11 @@ def test_stimuli_of_another_study_are_refused(tmp_path: Path) -> None:
     )
     with pytest.raises(UserError, match=r"has no stimulus of .* under 'dense'"):
         read_stimuli(renamed)
+    whole, lines = stimuli.path.read_bytes(), len(stimuli.all)
+    for more, said in ((b"\n", "an empty line"), (b"[]\n", "not a stimulus"), (b"{,}\n", "not JSON: ")):
+        stimuli.path.write_bytes(whole + more)
+        with pytest.raises(UserError, match=rf":{lines + 1}: {said}.*; make them with"):
+            read_stimuli(study)
     stimuli.path.write_bytes(b"{}\n")
     with pytest.raises(UserError, match=r":1: not a stimulus"):
         read_stimuli(study)

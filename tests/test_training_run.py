@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,8 +13,10 @@ from agents.registry import EMBEDDED
 from arena import validate
 from arena.lines import read_episodes
 from arena.run import cli as arena_cli
+from arena.torch_engine.engine import TorchEngine
 from tests.running import only_line, plain
 from tests.training_runs import metrics, summary, train
+from training.learner import Learner
 from training.reading import recipe_names
 from training.run import cli
 
@@ -150,6 +153,24 @@ def test_what_a_file_names_is_what_runs(here: Path, capsys: pytest.CaptureFixtur
     ):
         assert cli(flags) == 2
         assert only_line(capsys.readouterr().err).startswith(f"error: {' '.join(flags)}: ")
+
+
+def test_an_engine_that_can_rests_while_the_senior_learns(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+
+    def noted(owner: Any, name: str) -> None:
+        known = getattr(owner, name, lambda self: None)
+
+        def act(self: Any, *given: Any) -> Any:
+            done.append(name)
+            return known(self, *given)
+
+        monkeypatch.setattr(owner, name, act, raising=False)
+
+    for owner, name in ((TorchEngine, "episodes"), (TorchEngine, "rest"), (Learner, "update")):
+        noted(owner, name)
+    assert train(here / "run", "--set", "evaluation.problems=0") == 0
+    assert done == 2 * ["episodes", "rest", "update"]
 
 
 def test_a_problem_that_comes_again_has_other_draws(here: Path) -> None:

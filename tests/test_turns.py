@@ -198,14 +198,16 @@ def test_one_of_many_is_stopped_and_one_is_cancelled_and_the_others_go_on():
 
 
 def test_a_far_agent_that_never_answers_is_stopped_at_once():
-    agents: dict[str, Agent] = {"senior": senior(), "far": Far(1e6)}
+    far = Far(1e6)
+    agents: dict[str, Agent] = {"senior": senior(), "far": far}
 
     async def table() -> tuple[Episode, float]:
         stop = asyncio.Event()
         (job,) = jobs_of(1, "word:alternate", ("senior", "far"))
         loop = TurnLoop(agents, seed=SEED, limit=LIMIT, at_once=1)
         playing = asyncio.create_task(loop.play(job, stop))
-        await asyncio.sleep(0.1)
+        while not far.writing:
+            await asyncio.sleep(0.01)
         began = time.perf_counter()
         stop.set()
         return await playing, time.perf_counter() - began
@@ -289,6 +291,6 @@ def test_who_leaves_early_leaves_no_episode_playing():
         jobs_of(20, "word:solo", ("far",))
     )
     next(episodes)
-    episodes.close()  # type: ignore[attr-defined]
+    episodes.close()
     assert watched.seated == watched.left < 20
     assert far.writing == 0

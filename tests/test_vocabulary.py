@@ -40,10 +40,8 @@ MIXED = [
 
 
 def problems(count: int) -> Iterator[str]:
-    task = Arithmetic()
-    for index in range(count):
-        story = task.story("train", index)
-        yield f"{story.question}\n{story.solution([index % 2 == 0] * len(story.steps))}"
+    for problem in Arithmetic(style="mixed").problems("train")[:count]:
+        yield f"{problem.question}\n{problem.solution}"
 
 
 CORPUS = [*MIXED * 30, *problems(60)]
@@ -109,9 +107,10 @@ def wordpiece() -> Any:
 def embedded() -> Any:
     if EMBEDDED.is_dir():
         return AutoTokenizer.from_pretrained(EMBEDDED)
-    from training.pretrain import train_tokenizer
+    from training.pretrain.fit import tokenizer_of
+    from training.pretrain.recipes import ENGLISH
 
-    return train_tokenizer()
+    return tokenizer_of(ENGLISH)
 
 
 MAKERS: dict[str, Callable[[], Any]] = {

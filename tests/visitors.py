@@ -91,7 +91,7 @@ class House:
     def open(self) -> None:
         self.record = Record(self.path)
         self.hall = Hall(self.study, self.stimuli, self.record, self.partners)
-        self.sessions: dict[str, Session] = {}
+        self.sessions: dict[str, Session] = self.hall.sessions
 
     async def visit(self, visitor: Visitor, token: str = "") -> Session:
         """Joins with a link's token, or comes back."""
@@ -125,7 +125,7 @@ class House:
         """As far as the record knows, the process is gone between two transactions."""
         for task in self.tasks:
             task.cancel()
-        for session in self.sessions.values():
+        for session in list(self.sessions.values()):
             await session.stop()
         self.close()
         self.failed()

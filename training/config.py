@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from agents.registry import AgentConfig, table_of
 
+Engines = Literal["torch", "vllm"]
 SCHEDULES = ("constant", "linear", "cosine")
 
 
@@ -157,6 +158,11 @@ class TrainConfig:
     """Where the models compute: cpu, cuda, cuda:N or auto."""
     dtype: str = ""
     """What they compute in: float32, bfloat16 or auto."""
+    engine: Engines = "torch"
+    """What plays: torch, or vllm, in one vLLM that holds all models and takes the senior's weights after each update
+    (docs/VLLM.md)."""
+    vllm: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
+    """OPTION=VALUE for vLLM (repeatable), as gpu_memory_utilization=0.5."""
     set: Annotated[list[str], tyro.conf.UseAppendAction] = field(default_factory=list)
     """FIELD=VALUE of a table, as objective.j=0.2 or optimiser.learning_rate=3e-4 (repeatable); --dry-run shows all."""
     dry_run: bool = False
@@ -183,7 +189,7 @@ class TrainConfig:
         return self.pairs[0][0]
 
 
-CALL = ("config", "agent", "out", "resume", "device", "dtype", "set", "dry_run", "json")
+CALL = ("config", "agent", "out", "resume", "device", "dtype", "engine", "vllm", "set", "dry_run", "json")
 """Flags about this call rather than about the run, and those that are resolved into the agents' tables."""
 
 

@@ -62,11 +62,12 @@ def main(given: TrainConfig) -> int:
 
 def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
     from agents.contract import AgentError
+    from arena.arena import make_engine
+    from arena.config import engine_options
     from arena.episode import EpisodeError
     from arena.grading import Grader, GraderError
     from arena.lines import StoreError
     from arena.run import settle_threads
-    from arena.torch_engine.engine import TorchEngine
     from training import checkpoint
     from training.checkpoint import CheckpointError
     from training.records import Records
@@ -82,9 +83,12 @@ def _train(config: TrainConfig, task: Task, folder: Path, world: World) -> int:
     senior = make_trainable(agents[config.senior], config.senior, config.agents[config.senior], config)
     rows = config.rollouts.batch_size or config.rollouts.problems * config.rollouts.samples
     rows = max(1, -(-rows // world.size))
+    options = engine_options(config.engine, config.vllm)
+    if config.engine == "vllm" and world.size > 1:
+        fail("--engine vllm: plays in one process; leave out accelerate launch, or use --engine torch")
     last = checkpoint.last_of(folder / "checkpoints") if config.resume else None
     try:
-        engine = TorchEngine(agents, seed=config.seed, limit=config.rollouts.limit, batch_size=rows)
+        engine = make_engine(config.engine, agents, config.seed, config.rollouts.limit, rows, options)
         with Grader() as grader:
             trainer = Trainer(config, task, agents, senior, engine, grader, world)
             sizes = checkpoint.sizes_of(last) if last else {}

@@ -9,7 +9,7 @@ from dataclasses import asdict, is_dataclass, replace
 from agents.contract import Agent, AgentError
 from agents.registry import AgentConfig, defined_agents, make_agent, resolve, takes
 from arena.command import fail
-from arena.config import check_agent, place
+from arena.config import check_agent, engine_options, place
 from arena.policy import Call, Once, OnDemand, PolicyError, parse
 from arena.tasks import Task, TaskError, load_task
 from training.config import SCHEDULES, LoraConfig, TrainConfig
@@ -23,6 +23,7 @@ def settled(config: TrainConfig) -> TrainConfig:
     """The configuration with everything resolved; the given one stays as it is. Raises UserError."""
     config = copy.deepcopy(config)
     set_texts(config, config.set)
+    engine_options(config.engine, config.vllm)
     check_numbers(config)
     _check_pairs(config)
     check_best(config)

@@ -16,7 +16,7 @@ import torch
 from agents.contract import Agent
 from agents.language_model import LanguageModel
 from arena.grading import Grader
-from arena.jobs import Engine
+from arena.jobs import Engine, Rests
 from arena.measures import CUT_OFF, Tally
 from arena.tasks import Task
 from training import checkpoint
@@ -50,7 +50,7 @@ class Trainer:
         grader: Grader,
         world: World,
     ):
-        self.config, self.senior, self.world = config, senior, world
+        self.config, self.senior, self.engine, self.world = config, senior, engine, world
         self.clock = Clock()
         self.rollouts = Rollouts(config, task, agents, engine, grader, world, self.clock)
         self.evaluator = Evaluator(config, task, agents, engine, grader, world)
@@ -101,6 +101,8 @@ class Trainer:
             if records and self.config.log.rollouts:
                 records.rollouts([*begun, *stored])
         with self.clock.on("update"):
+            if isinstance(self.engine, Rests):
+                self.engine.rest()
             try:
                 line = self.learner.update(played)
             except TrainingError as error:

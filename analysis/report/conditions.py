@@ -8,7 +8,7 @@ from analysis.people import Within
 from analysis.pictures import Dot, dots
 from analysis.report.document import Grid, Section
 from analysis.report.findings import Findings, within_frame
-from analysis.report.words import basis, number, signed
+from analysis.report.words import basis, number, sentence, signed
 
 
 def conditions(findings: Findings) -> Section | None:
@@ -27,10 +27,12 @@ def conditions(findings: Findings) -> Section | None:
         shown.append(Dot(name, one.arm, found.value, found.low, found.high))
     head = ("arm", "conditions", "", "difference of accuracy", "interval is", "bear in mind")
     methods = dict.fromkeys(
-        f"{one.difference.method}: assumes {one.difference.assumption}" for one in findings.within if one.difference
+        sentence(f"{one.difference.method}: assumes {one.difference.assumption}")
+        for one in findings.within
+        if one.difference
     )
     note = (
-        f"{'. '.join(methods)}. Intervals are about new people on new problems. Only the comparison that was named "
+        f"{' '.join(methods)} Intervals are about new people on new problems. Only the comparison that was named "
         "beforehand can be evidence; nothing is adjusted for the others, which are there to look at."
     )
     grid = Grid("conditions-table", "", head, tuple(rows), note, within_frame(findings.within))

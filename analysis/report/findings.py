@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from analysis.arms import Arm
-from analysis.estimates import Compared, Measured, compared, measured, passed, retained
+from analysis.estimates import Compared, Measured, compared, measured, passed, retained, retained_by_people
 from analysis.measures import MEASURES, Measure, jargon_by
 from analysis.people import Within, within
 from analysis.statistics import Family, holm
@@ -63,8 +63,8 @@ def find(
                     figures[arm.label, condition, measure.name] = found
             for found in passed(arm, condition):
                 figures[arm.label, condition, found.measure] = found
-        if found := retained(arm):
-            figures[arm.label, "team", "retention"] = found
+        for found in filter(None, (retained(arm), *retained_by_people(arm))):
+            figures[arm.label, found.condition, "retention"] = found
     pairs: list[Compared] = []
     wanted = [*PRIMARY, *(("solo", f"jargon {address}") for address in detectors)]
     for arm in arms:

@@ -10,7 +10,7 @@ from analysis.measures import MEASURES
 from analysis.pictures import Curve, Dot, Picture, curves, dots
 from analysis.report.document import Grid, Section
 from analysis.report.findings import Findings, compared_frame, frame_of
-from analysis.report.words import basis, counted, interval, number, p_value, said, signed, who
+from analysis.report.words import basis, counted, interval, number, p_value, said, sentence, signed, who
 from analysis.statistics import Equivalence
 
 
@@ -43,7 +43,7 @@ def accuracy(findings: Findings) -> Section:
     found = [one for one in findings.figures.values() if one.measure == "accuracy"]
     rows, shown = [], []
     for one in found:
-        kept = findings.figures.get((one.arm, "team", "retention")) if one.condition == "team" else None
+        kept = findings.figures.get((one.arm, one.condition, "retention"))
         rows.append(
             (
                 one.arm,
@@ -68,8 +68,10 @@ def accuracy(findings: Findings) -> Section:
     head = ("arm", "who", "accuracy", "95% interval", "interval is", "by seed", "retention")
     note = (
         "Accuracy counts every episode; unreadable, cut off and failed ones are not right. Retention is the team's "
-        "accuracy over that of the senior alone on the same problems. "
-        + " ".join(dict.fromkeys(f"{one.estimate.method}: assumes {one.estimate.assumption}." for one in found))
+        "accuracy, or that of people under a condition of a study, over that of the senior alone on the same problems. "
+        + " ".join(
+            dict.fromkeys(sentence(f"{one.estimate.method}: assumes {one.estimate.assumption}") for one in found)
+        )
     )
     grids = [Grid("accuracy-table", "", head, tuple(rows), note, frame_of(findings))]
     several = [one for one in findings.figures.values() if one.measure.startswith("pass@")]
@@ -207,7 +209,9 @@ def texts(findings: Findings) -> Section:
             cells = (said(one.estimate, findings.measures[one.measure].share) if one else "-" for one in found)
             rows.append((arm.label, who(condition), *cells))
     head = ("arm", "who", *(findings.measures[name].title for name in names))
-    note = " ".join(f"{findings.measures[name].title}: {findings.measures[name].definition}." for name in names)
+    note = " ".join(
+        sentence(f"{findings.measures[name].title}: {findings.measures[name].definition}") for name in names
+    )
     return Section("What was written", grids=(Grid("texts", "", head, tuple(rows), note),))
 
 

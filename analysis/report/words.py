@@ -41,6 +41,11 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital at its beginning and a full stop at its end."""
+    return f"{text[:1].upper()}{text[1:]}".rstrip(".") + "."
+
+
 def basis(estimate: Estimate) -> str:
     """What an interval is about."""
     few, crossed, many = estimate.unit.partition(" crossed with ")

@@ -32,7 +32,7 @@ from analysis.statistics.proportions import (
     student_mean,
 )
 from analysis.statistics.seeds import over_seeds, seed_difference, seed_test
-from analysis.statistics.twoway import two_way_difference, two_way_mean
+from analysis.statistics.twoway import two_way_difference, two_way_mean, two_way_retention
 
 __all__ = [
     "Equivalence",
@@ -75,4 +75,5 @@ __all__ = [
     "student_mean",
     "two_way_difference",
     "two_way_mean",
+    "two_way_retention",
 ]

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Hashable, Iterable
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -34,10 +35,12 @@ from analysis.statistics.intervals import (
     PAIRED,
     correlation,
     difference_limits,
+    ratio_limits,
     scaled,
     share,
     t_limits,
 )
+from analysis.statistics.proportions import check_denominator
 
 Codes = npt.NDArray[np.int64]
 
@@ -107,6 +110,40 @@ def two_way_difference(
         other = share((b - bounds[0]) / width, b_variance / width**2, fewest, PAIRED)
         low, high = scaled(difference_limits(one, other, r, level), bounds)
     return _estimate(name, a - b, low, high, level, len(given), clustering, units, bounds)
+
+
+def two_way_retention(
+    right: Numbers,
+    alone: Numbers,
+    people: Labels,
+    problems: Labels,
+    *,
+    level: float = 0.95,
+    units: tuple[str, str] = ("person", "problem"),
+    name: str = "retention",
+) -> Estimate:
+    """Mean outcome over the mean outcome that the senior alone had on the same problems: a ratio of means.
+
+    Arguments of shape (n,), a row each time that somebody went on: whether that became ``right``, and the senior's mean
+    outcome ``alone`` on that problem, both in [0, 1]. Limits as in `retention`, by MOVER-R with the correlation of the
+    two means, whose variances are clustered both ways. Refuses solo outcomes that are all 0.
+    """
+    check_level(level)
+    one, other = column(right, "right", UNIT_INTERVAL), column(alone, "alone", UNIT_INTERVAL)
+    if len(one) != len(other):
+        raise StatisticsError(f"right has {len(one)} rows, alone has {len(other)}: give one for each")
+    check_denominator(float(other.mean()))
+    clustering = _clustering(people, problems, len(one), units)
+    fewest = min(clustering.people, clustering.problems)
+    a_part, b_part = (one - one.mean()) / len(one), (other - other.mean()) / len(one)
+    a_variance, b_variance = clustering.variance(a_part), clustering.variance(b_part)
+    r = correlation(
+        (a_variance + b_variance - clustering.variance(a_part - b_part)) / 2, a_variance, b_variance, fewest
+    )
+    a, b = share(float(one.mean()), a_variance, fewest, PAIRED), share(float(other.mean()), b_variance, fewest, PAIRED)
+    low, high = ratio_limits(a, b, r, level)
+    whole = _estimate(name, a.mean / b.mean, low, high, level, len(one), clustering, units, UNIT_INTERVAL)
+    return replace(whole, method=f"{METHOD}, MOVER-R of Wilson's limits, {fewest - 1} degrees of freedom")
 
 
 class Clustering:

@@ -77,6 +77,8 @@ _SPELT = tuple(
 _BRACKET = re.compile(r"(\\\{|[({\[]|\\begin(?![A-Za-z]))|(\\\}|[)}\]]|\\end(?![A-Za-z]))|\\[A-Za-z]+|\\.", re.DOTALL)
 _TWO = re.compile(r"\\(?:frac|binom)\{")
 _LAST = re.compile(rf" ?([0-9](?! ?[0-9]|\.[0-9])|{_TOKEN})")
+_WIDE = {wide: wide - 0xFEE0 for wide in range(0xFF01, 0xFF5F)}
+"""East Asian forms of ASCII, as in １２."""
 _WRAPPERS = (("**", "**"), ("$$", "$$"), ("$", "$"), (r"\(", r"\)"), (r"\[", r"\]"), ("`", "`"))
 
 
@@ -84,7 +86,7 @@ def tidy(answer: str) -> str:
     """The answer in one spelling, without what never changes its meaning: emphasis, maths delimiters, boxes, the spaces
     of TeX, a full stop at the end. Arguments of commands stand in braces, except where TeX and a reader would differ:
     ``\\frac123`` stays, and nobody can read it."""
-    text = answer.strip()
+    text = answer.translate(_WIDE).strip().rstrip("。")
     if _BARE.fullmatch(text):
         return text
     text = re.sub(r"\\(?:boxed|fbox)\s*\{", "{", _unwrapped(text))

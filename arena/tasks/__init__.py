@@ -1,4 +1,4 @@
-"""Tasks by address: ``arithmetic``, ``arithmetic:steps=2,seed=3``, ``gsm8k``, ``gsm8k:PATH``, ``jsonl:PATH``,
+"""Tasks by address: ``arithmetic``, ``arithmetic:steps=2,question=fr``, ``gsm8k``, ``gsm8k:PATH``, ``jsonl:PATH``,
 ``math:SET``, ``math:SET=PATH``, ``math:PATH`` and ``python:MODULE:CALLABLE``.
 
 Others join by ``register``. Importing this costs no heavy import and fetches nothing. docs/TASKS.md has the fields.
@@ -21,17 +21,19 @@ Factory = Callable[[str | None], Task]
 def _arithmetic(options: str | None) -> Task:
     from arena.tasks.arithmetic import Arithmetic
 
-    names = {"steps": "most_steps", "seed": "seed", "size": "size", "style": "style"}
+    names = {"steps": "most_steps", "seed": "seed", "size": "size"}
+    words = ("style", "language", "question")
     given: dict[str, Any] = {}
     for part in options.split(",") if options else []:
         name, _, value = part.partition("=")
-        field = names.get(name)
-        if field is None or field in given or not (field == "style" or (value.isascii() and value.isdecimal())):
+        field = name if name in words else names.get(name)
+        if field is None or field in given or not (name in words or (value.isascii() and value.isdecimal())):
             raise TaskError(
                 f"arithmetic: cannot read the option {part!r}; options are steps=N (at most N steps a problem), "
-                "seed=N, size=N and style=plain|jargon|mixed, each once, as in arithmetic:steps=2,seed=3"
+                "seed=N, size=N, style=S and language=L (of worked solutions) and question=L, each once, as in "
+                "arithmetic:steps=2,question=fr"
             )
-        given[field] = value if field == "style" else int(value)
+        given[field] = value if name in words else int(value)
     return Arithmetic(**given)
 
 

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
+EXAMPLE = "12"
+FORMS = (f"#### {EXAMPLE}", f"\\boxed{{{EXAMPLE}}}")
+"""An answer as it can be marked."""
 _BRACES = re.compile(r"\\(?:boxed|fbox)\s*\{|\\.|[{}]", re.DOTALL)
 
 
@@ -39,3 +43,8 @@ def last_boxed(text: str) -> str | None:
 def any_mark(text: str) -> str | None:
     r"""What follows the last ``####``, or else what is in the last box: for answers whose mark is not known."""
     return after_hashes(text) or last_boxed(text)
+
+
+def form_of(extract: Callable[[str], str | None]) -> str:
+    """How an answer is marked for this reader of answers, by example; nothing if in another way than those known."""
+    return next((form for form in FORMS if extract(form) == EXAMPLE), "")

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from agents.language_model import LanguageModel
     from agents.units import UnitRule
+    from agents.vocabulary import Vocabulary
 
 
 class Tables:
@@ -24,10 +24,10 @@ class Tables:
     A row's state is its rule's first line plus the rule's own state, so one lookup serves rows of any rules.
     """
 
-    def __init__(self, agent: LanguageModel):
-        self._agent = agent
+    def __init__(self, vocabulary: Vocabulary, device: torch.device):
+        self.vocabulary, self._device = vocabulary, device
         self._first: dict[str, int] = {}
-        size = len(agent.vocabulary)
+        size = len(vocabulary)
         self.opens = np.zeros((0, size), dtype=bool)
         """[S, V]: does this token open a unit in this state."""
         self.next = np.zeros((0, size), dtype=np.int64)
@@ -35,19 +35,19 @@ class Tables:
         self.forced: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         """[S]: whatever comes opens."""
         self.boundary = torch.zeros((0, size))
-        """[S, V] on the model's device: 0 for W and E, else -inf, to be added to log-probabilities."""
+        """[S, V] on the device: 0 for W and E, else -inf, to be added to log-probabilities."""
 
     def first(self, rule: UnitRule) -> int:
         """The line of a rule's state 0."""
         if rule.name not in self._first:
-            table = self._agent.vocabulary.table(rule.name)
+            table = self.vocabulary.table(rule.name)
             first = self._first[rule.name] = len(self.opens)
             self.opens = np.concatenate([self.opens, table.opens])
             self.next = np.concatenate([self.next, table.next.astype(np.int64) + first])
             self.forced = np.asarray(self.opens.all(axis=1))
             boundary = torch.zeros(self.opens.shape).masked_fill_(torch.from_numpy(~self.opens), NEVER)
-            boundary[:, self._agent.vocabulary.end] = 0
-            self.boundary = boundary.to(self._agent.model.device)
+            boundary[:, self.vocabulary.end] = 0
+            self.boundary = boundary.to(self._device)
         return self._first[rule.name]
 
 
@@ -96,7 +96,7 @@ def some(event: NextEvent, rows: NDArray[np.int64]) -> NextEvent:
     return NextEvent(drawn, drawn if event.full is event.drawn else event.full.index_select(0, at), event.greedy)
 
 
-def draw(event: NextEvent, agent: LanguageModel, tables: Tables, wanted: Wanted) -> Drawn:
+def draw(event: NextEvent, tables: Tables, wanted: Wanted) -> Drawn:
     """Draws the next event of each of R rows."""
     device = event.drawn.device
     broken = torch.isnan(event.full[:, 0]).cpu().numpy()
@@ -113,7 +113,7 @@ def draw(event: NextEvent, agent: LanguageModel, tables: Tables, wanted: Wanted)
         logprobs = logprobs.index_copy(0, at, part.opening(boundary).drawn)
     tokens, chosen = _pick(NextEvent(logprobs, logprobs, event.greedy), wanted.uniforms)
     broken |= np.isnan(chosen)  # nothing of W and E is possible
-    over = wanted.hands & (tables.opens[wanted.lines, tokens] | (tokens == agent.vocabulary.end))
+    over = wanted.hands & (tables.opens[wanted.lines, tokens] | (tokens == tables.vocabulary.end))
     over_logprobs = np.zeros(len(tokens), dtype=np.float32)
     if over.any():
         part, _, boundary = only(over)

@@ -23,7 +23,7 @@ import torch
 from agents.contract import AgentError, Span, View
 from agents.distribution import NextEvent
 from agents.replay import Reader
-from arena.jobs import episode_of
+from arena.jobs import Waiting, episode_of
 from arena.reference import Played
 from arena.torch_engine.drawing import Drawn, Tables, Wanted, draw, some
 from arena.torch_engine.forward import Forward
@@ -56,7 +56,7 @@ class Tandem:
         self.agents = list(agents.values())
         self.seed, self.limit = seed, limit
         self.forwards = [Forward(agent, rows, name=name) for name, agent in agents.items()]
-        self.tables = [Tables(agent) for agent in self.agents]
+        self.tables = [Tables(agent.vocabulary, agent.model.device) for agent in self.agents]
         self.rows = Rows(rows, limit)
         self.rows.first = np.zeros((len(self.agents), rows), dtype=np.int64)
         self.rows.last = np.full((len(self.agents), rows), NOTHING, dtype=np.int64)
@@ -78,28 +78,19 @@ class Tandem:
     def episodes(self, jobs: Iterable[Job | None]) -> Iterator[Episode]:
         """Plays the jobs; episodes come as they end. A job that is None means: none now, ask again later."""
         self.rows.clear()  # of an earlier call that was left half-way
-        waiting = iter(jobs)
-        more = True
+        waiting = Waiting(jobs)
         while True:
             began = time.perf_counter()
             done: list[Episode] = []
-            while more and not self.rows.active.all():
-                job = next(waiting, NotImplemented)
-                if job is NotImplemented:
-                    more = False
-                elif job is None:
-                    break
-                else:
-                    done += self._sit(job, int(np.flatnonzero(~self.rows.active)[0]))
+            while not self.rows.active.all() and (job := waiting.take()):
+                done += self._sit(job, int(np.flatnonzero(~self.rows.active)[0]))
             self.around += time.perf_counter() - began
             here = int(self.rows.active.sum())
             if here:
                 done += self._step()
-            elif not more:
-                yield from done
-                return
             elif not done:
-                raise RuntimeError("no job is ready, and none is under way that it could wait for")
+                waiting.check()
+                return
             self.clock += (time.perf_counter() - began) / max(here, 1)
             yield from done
 
@@ -203,7 +194,7 @@ class Tandem:
             np.where(opening, openers, rows.uniform[here, position]),
             openers,
         )
-        drawn = draw(event, self.agents[number], self.tables[number], wanted)
+        drawn = draw(event, self.tables[number], wanted)
         # Where a guess was swallowed, perhaps only the guess gives no numbers: such a row draws again, without it.
         spoilt = real & drawn.broken & (False if guesses is None else guesses != NOTHING)
         done = [self._fail(int(row), number) for row in here[real & drawn.broken & ~spoilt]]

@@ -18,7 +18,7 @@ from benchmarks.studies.base import Simulations, Table
 from benchmarks.studies.bootstraps import mean_study, skewed_study
 from benchmarks.studies.intervals import group_study, paired_study, proportion_study
 from benchmarks.studies.levels import equivalence_study, family_study, group_null_study, null_study
-from benchmarks.studies.people import crossed_study
+from benchmarks.studies.people import crossed_study, kept_study
 from benchmarks.studies.power import power_study
 from benchmarks.studies.seeds import seed_study
 from benchmarks.studies.tuning import tuning_study
@@ -37,5 +37,6 @@ STUDIES: dict[str, Callable[[Simulations], list[Table]]] = {
     "power": power_study,
     "tuning": tuning_study,
     "skewed": skewed_study,
+    "kept": kept_study,
 }
 """By the name that ``--only`` takes. Their order decides what each draws: a new one goes last."""

@@ -7,8 +7,8 @@ from itertools import product
 
 import numpy as np
 
-from analysis.statistics import Study, two_way_difference, two_way_mean
-from analysis.statistics.crossed import Answers, simulate
+from analysis.statistics import Study, two_way_difference, two_way_mean, two_way_retention
+from analysis.statistics.crossed import Answers, logit_for, simulate
 from analysis.statistics.intervals import t_quantile
 from analysis.statistics.twoway import squares
 from benchmarks.populations import Floats
@@ -139,3 +139,43 @@ def crossed_study(simulations: Simulations) -> list[Table]:
             where = f"{design[0]} x {design[1]}, {design[2]} each; {listed(accuracy)}; {label}"
             tables[which].add(where, name, rate)
     return list(tables.values())
+
+
+def kept_once(design: tuple[int, int, int], accuracy: tuple[float, float], person_sd: float, problem_sd: float) -> Once:
+    """People go on from a senior's solutions, of which each problem has one: right more often where that is."""
+    from scipy.special import expit
+
+    people, problems, each = design
+    spread = math.hypot(person_sd, problem_sd)
+    with_people, alone_at = logit_for(accuracy[0], spread), logit_for(accuracy[1], problem_sd)
+
+    def once(drawn: np.random.Generator, number: int) -> dict[str, bool]:
+        order = drawn.random((people, problems)).argsort(axis=1)[:, :each].ravel()
+        who = np.repeat(np.arange(people), each)
+        skill, ease = person_sd * drawn.standard_normal(people), problem_sd * drawn.standard_normal(problems)
+        right = drawn.random(len(order)) < expit(with_people + skill[who] + ease[order])
+        alone = drawn.random(problems) < expit(alone_at + ease)
+        if not alone[order].any():
+            return {"two_way_retention": True}  # it is refused
+        found = two_way_retention(right.astype(float), alone[order].astype(float), who, order)
+        return {"two_way_retention": holds(found, accuracy[0] / accuracy[1])}
+
+    return once
+
+
+def kept_study(simulations: Simulations) -> list[Table]:
+    """Retention of people."""
+    table = Table(
+        "Retention, people by problems",
+        "coverage",
+        "People, problems and problems a person; accuracy of the people and of the senior alone, which has one stored "
+        "solution of each problem, right more often where the problem is easy.",
+        ["two_way_retention"],
+    )
+    for design, accuracy, (label, spreads) in product(
+        DESIGNS, ((0.4, 0.6), (0.6, 0.9), (0.8, 0.95)), list(CROSSED.items())[:2]
+    ):
+        where = f"{design[0]} x {design[1]}, {design[2]} each; {listed(accuracy)}; {label}"
+        for name, rate in simulations.rates(kept_once(design, accuracy, spreads[0], spreads[1])).items():
+            table.add(where, name, rate)
+    return [table]

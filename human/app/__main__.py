@@ -8,7 +8,7 @@ from functools import partial
 from typing import Literal
 
 from arena.command import fail, guarded, leave
-from arena.config import RunConfig, flags_over_file
+from arena.config import RunConfig, flags_over_file, resolved
 
 MODULE = "human.app"
 
@@ -42,13 +42,14 @@ def main(config: AppConfig) -> int:
         return join(config.join, line=config.line or config.desk == "line", dark=config.theme == "dark")
     if config.line:
         fail("--line is for --join; --desk line plays a run of one's own line by line")
-    from arena.audience import fits
+    from arena.audience import misfit
     from arena.run import main as run
 
     given = RunConfig(**{field.name: getattr(config, field.name) for field in fields(RunConfig)})
-    if given.dry_run or config.desk == "line" or (config.desk == "auto" and not fits()):
+    if not any(agent.address == "human" for agent in resolved(given).agents.values()):
+        fail(f"--pair {config.pair}: nobody there is a person; name human, as in --pair senior:human")
+    if given.dry_run or config.desk == "line" or misfit():
         return run(given)
-    fits("--desk app")
     from human.app.show import show
 
     return run(given, partial(show, module=MODULE, dark=config.theme == "dark"))

@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
+from functools import wraps
 from typing import Any, ClassVar
 
 from rich.text import Text
 from textual import events, on
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import TextArea
@@ -20,6 +22,7 @@ from textual.widgets import TextArea
 from agents.plain import cleaned
 from human import theme
 from human.app import keys
+from human.app.calm import Calm
 from human.app.paint import Look
 from human.app.play_screen import PlayScreen
 from human.app.state import State, clock
@@ -54,6 +57,17 @@ PATIENCE = 2.0
 """Seconds that leaving may take."""
 
 
+def _while_there(act: Callable[[PersonApp], None]) -> Callable[[PersonApp], None]:
+    """What a timer or a message does to the screen, unless that is being taken down."""
+
+    @wraps(act)
+    def careful(app: PersonApp) -> None:
+        with suppress(NoMatches):
+            act(app)
+
+    return careful
+
+
 class PersonApp(App[str]):
     """One person's screen. Gives what is to be said when the terminal is free again."""
 
@@ -70,15 +84,24 @@ class PersonApp(App[str]):
         super().__init__()
         # Processes that are started meanwhile inherit a standard error; Textual's stand-in for it is no file.
         self._capture_stderr = os.fdopen(os.dup(2), "w", errors="replace")  # type: ignore[assignment]
-        self.link, self.state, self.play = link, State(), PlayScreen()
+        acts = {"send": self.action_send, "end": self.action_end, "give": self.action_give}
+        self.link, self.state = link, State()
+        self.play = PlayScreen({name: acts[action] for action, names in keys.OF_TEXT.items() for name in names})
         self.look = Look(dark, ascii_only)
         self._opening, self._opened = opening, self.state.now()
         self._frame: Timer | None = None
         self._still: Timer | None = None
-        self._tried = self._turn = 0
+        self._tried = 0
+        self._turn: tuple[str, int] | None = None
+        """The last that was asked for: problem and turn."""
+        self._warned: tuple[str, int] | None = None
+        """Where it was said that there is no answer: problem and turn."""
         self._put = ""
-        """What was last put into the input by something else than typing."""
+        """What was last put into the input by something else than typing, or stood there when something was said."""
         self._paused: Paused | None = None
+        self._calm = Calm(lambda: self.state.now())
+        self._asked_for = self._typing = False
+        """The person did what makes a page or the pause appear; the last key was one that types."""
         self._may: tuple[bool, ...] = ()
         self._ended = False
         self.register_theme(theme.DARK)
@@ -110,22 +133,33 @@ class PersonApp(App[str]):
 
     # What is seen
 
+    @_while_there
     def _draw(self) -> None:
         if self._frame is not None:
             self._frame.stop()
             self._frame = None
+        if self.state.page is not None and self.state.page != self.play.page:
+            self._appears()
         self.play.draw(self.state, self.look)
         self._draw_lines()
         self._cover()
         self._give_back()
-        may = tuple(self._allowed(action) for action in ("end", "give", "take", "undo", "pause"))
+        may = tuple(self._allowed(action) for action in ("send", "give", "take", "undo", "pause"))
         if may != self._may:
             self._may = may
             self.refresh_bindings()
         while self.state.researcher:
             said = Text(self.look.shown(self.state.researcher.pop(0)))
-            self.push_screen(Reading("From the researcher", said))
+            self._calm.appeared()
+            self.push_screen(Reading("From the researcher", said, "escape or F1 closes"))
 
+    def _appears(self) -> None:
+        """Something takes the keyboard. Where that was not asked for, or somebody types on, keys are for nobody yet."""
+        if not self._asked_for or self._typing:
+            self._calm.appeared()
+        self._asked_for = False
+
+    @_while_there
     def _draw_lines(self) -> None:
         seconds = int(self.state.now() - self._opened)
         opening = self._opening + (f" ({seconds} s)" if seconds else "")
@@ -136,6 +170,7 @@ class PersonApp(App[str]):
         if self.state.hidden and self._paused is None:
             why = self.state.time.why if self.state.time else ""
             spent = f"The clock stands at {clock(self.state.spent or 0)}"
+            self._appears()
             self._paused = Paused(self.look.shown(f"{spent}: {why}." if why else f"{spent}."))
             self.push_screen(self._paused)
         elif not self.state.hidden and self._paused is not None and self.screen is self._paused:
@@ -148,8 +183,11 @@ class PersonApp(App[str]):
         if state.back:
             composer.put(state.back)
             self._put, state.back = composer.text, ""
-        if state.ask and state.ask.turn != self._turn:
-            self._turn = state.ask.turn
+        turn = (state.problem.id if state.problem else "", state.ask.turn) if state.ask else None
+        if turn and turn != self._turn:
+            self._turn, self._asked_for = turn, False
+            if state.page is None:
+                self.play.set_focus(composer, scroll_visible=False)
             self._try()
 
     @on(PlayScreen.Resized)
@@ -165,6 +203,16 @@ class PersonApp(App[str]):
 
     # What is typed
 
+    async def on_event(self, event: events.Event) -> None:
+        """Here every key and paste comes first, in order."""
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            if self._calm.ignores():
+                return
+            self._typing = isinstance(event, events.Paste) or event.is_printable or event.key == "backspace"
+            if self._typing and self.screen_stack and self.screen is self.play:
+                self.play.claim()
+        await super().on_event(event)
+
     @on(TextArea.Changed)
     def _typed(self, said: TextArea.Changed) -> None:
         if said.text_area.text not in ("", self._put):
@@ -174,6 +222,7 @@ class PersonApp(App[str]):
         self._still = self.set_timer(STILL, self._try)
         self._draw_lines()
 
+    @_while_there
     def _try(self) -> None:
         """Asks what would be kept."""
         text = cleaned(self.play.composer.text)
@@ -181,8 +230,7 @@ class PersonApp(App[str]):
             self._tried = self.state.tried = self._tried + 1
             self.link.send(Try(number=self._tried, text=text))
 
-    @on(Composer.Sent)
-    def _send(self) -> None:
+    def action_send(self) -> None:
         if (text := self._to_send()) is None or self.state.ask is None:
             return
         if not text.strip(" \t") and self.state.ask.unit not in ("token", "spaced-token"):
@@ -200,6 +248,7 @@ class PersonApp(App[str]):
 
     def _do(self, message: Write | End | Give | Undo) -> None:
         self.state.did(message)
+        self._asked_for = isinstance(message, End)
         if not isinstance(message, Undo):
             self.play.composer.load_text("")
         self.link.send(message)
@@ -207,6 +256,7 @@ class PersonApp(App[str]):
 
     def _say(self, line: str) -> None:
         self.state.notice = line
+        self._put = self.play.composer.text  # what is known of keys before this comes later, and takes no notice away
         self._draw_lines()
 
     @on(Composer.Scrolled)
@@ -216,6 +266,9 @@ class PersonApp(App[str]):
     @on(Composer.Pasted)
     def _pasted(self, said: Composer.Pasted) -> None:
         self.link.send(Note(n=UNCOUNTED, what="pasted", characters=min(said.characters, 2**31)))
+        if said.left_out:
+            most = f"{TEXT:,} can be sent at once"
+            self._say(f"{said.left_out:,} of {said.characters:,} characters are left out: {most}")
 
     def on_app_blur(self, event: events.AppBlur) -> None:
         self.link.send(Note(n=UNCOUNTED, what="focus_lost"))
@@ -229,6 +282,7 @@ class PersonApp(App[str]):
             self.exit()
         elif said.page == self.state.page and not self.state.answer_sent:
             self.state.answered()
+            self._asked_for = True
             self.link.send(Answer(n=UNCOUNTED, screen=said.page.id, answers=said.answers))
             self._draw()
 
@@ -237,6 +291,7 @@ class PersonApp(App[str]):
     def _allowed(self, action: str) -> bool:
         state = self.state
         may = {
+            "send": state.my_turn,
             "end": state.my_turn,
             "give": state.may_give,
             "take": state.may_take,
@@ -249,11 +304,21 @@ class PersonApp(App[str]):
         return self._allowed(action)
 
     def action_end(self) -> None:
-        if (text := self._to_send()) is not None and self.state.ask:
+        if (text := self._to_send()) is None or self.state.ask is None or self.state.problem is None:
+            return
+        here = self.state.problem.id, self.state.ask.turn
+        if self.state.unanswered(text) and self._warned != here:
+            self._warned = here
+            self._say(
+                f"no answer is marked yet, as in {self.state.problem.form}; {keys.END} again finishes all the same"
+            )
+        else:
             self._do(End(n=UNCOUNTED, turn=self.state.ask.turn, text=text if text.strip() else ""))
 
     def action_give(self) -> None:
-        if (text := self._to_send()) is not None and self.state.ask:
+        if self.state.my_turn and not self.state.may_give:
+            self._say("the pen goes on by itself, by this run's rule")
+        elif (text := self._to_send()) is not None and self.state.ask:
             self._do(Give(n=UNCOUNTED, turn=self.state.ask.turn, text=text if text.strip() else ""))
 
     @on(Composer.Emptied)
@@ -269,6 +334,7 @@ class PersonApp(App[str]):
 
     def action_pause(self) -> None:
         if self.state.may_pause:
+            self._asked_for = True
             self.link.send(Pause(n=UNCOUNTED))
 
     def action_resume(self) -> None:
@@ -313,7 +379,7 @@ class PersonApp(App[str]):
                 yield SystemCommand(
                     f"{key.title} ({key.shown})", key.help, lambda action=key.action: self.run_action(action)
                 )
-        if self.state.welcome.can_extend and self.state.problem:
+        if self.state.may_extend:
             yield SystemCommand("More time", "Where the study allows it", self._extend)
         if self.state.welcome.can_withdraw:
             yield SystemCommand("Withdraw", "Leave for good: what is stored of you is deleted", self._ask_to_withdraw)

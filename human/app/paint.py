@@ -42,7 +42,7 @@ def status(state: State, look: Look, width: int, trouble: str = "") -> Text:
         place = f"Problem {problem.number}" + (f" of {problem.of}" if problem.of else "")
     out.append(f" {place}", "bold")
     for author in range(len(problem.authors) if problem else 0):
-        you = " (you)" if author == 0 else ""
+        you = " (you)" if author == 0 and state.name(0) != "you" else ""
         out.append(f"   {look.sign(author)} {look.shown(state.name(author))[:24]}{you}", look.style(author, "bold"))
     right = _clock(state) if not trouble else look.shown(trouble)
     room = width - len(right) - 1
@@ -75,8 +75,8 @@ def solution(state: State, look: Look) -> Text:
     if room < 0 or len(shown) < len(turns):
         out.append("(what was written before is not shown)\n", "italic")
     for author, text, more in reversed(shown):
-        words = text.lstrip("\n")
-        out.append(text[: len(text) - len(words)])  # the sign goes to the beginning of a line, not to the end of one
+        words = text.lstrip(" \n")
+        out.append(text[: len(text) - len(words)])  # the sign stands before a word, at the beginning of a line perhaps
         out.append(look.sign(author), look.style(author))
         out.append(look.shown(words), look.style(author, *([more] if more else [])))
     if not turns:

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from agents.plain import inline
-from arena.audience import Play, fits
+from arena.audience import Play, misfit
 from arena.command import fail
 from arena.config import RunConfig
 from arena.terminal import say
@@ -18,11 +18,14 @@ from arena.terminal import say
 if TYPE_CHECKING:
     from textual.app import App
 
+    from human.app.state import State
+
+SWITCH = 0.0005
+"""Seconds that a thread goes on while another waits: with Python's 5 ms a key would wait for several of those."""
+
 
 def show(config: RunConfig, play: Play, *, module: str = "arena.run", dark: bool = True) -> int:
     """Plays a run in the app; gives its exit code. Raises what the run raises."""
-    if not any(agent.address == "human" for agent in config.agents.values()):
-        fail(f"--pair {config.pair}: nobody there is a person; name human, as in --pair senior:human")
     from human.app.app import PersonApp
     from human.local import LocalRun
     from human.marks import ascii_only
@@ -30,6 +33,7 @@ def show(config: RunConfig, play: Play, *, module: str = "arena.run", dark: bool
     run = LocalRun(config, play, module=module)
     partners = [inline(name) for name, agent in config.agents.items() if agent.address != "human"]
     opening = f"Loading {', '.join(partners)} ..." if partners else "One moment ..."
+    sys.setswitchinterval(SWITCH)  # the model thinks in a thread of this process
     app = run_alone(lambda: PersonApp(run, opening=opening, dark=dark, ascii_only=ascii_only()))
     code = run.finish()
     return app.return_code or code
@@ -78,14 +82,25 @@ def join(link: str, *, line: bool, dark: bool) -> int:
     if line:
         from human.line import LineScreen
 
-        asyncio.run(LineScreen(JoinedStudy(invited, "line")).run())
-        return 0
-    fits("--join", "--line asks line by line")
+        screen = LineScreen(JoinedStudy(invited, "line"))
+        asyncio.run(screen.run())
+        return 2 if _kept_out(screen.state) else 0  # why was read out
+    if why := misfit():
+        fail(f"--join: {why}; --line asks line by line")
     from human.app.app import PersonApp
     from human.marks import ascii_only
 
     study = JoinedStudy(invited, "app")
     app = run_alone(lambda: PersonApp(study, dark=dark, ascii_only=ascii_only()))
+    assert isinstance(app, PersonApp)
+    if app.state.bye and _kept_out(app.state):
+        fail(f"--join: {inline(app.state.bye.text)}")
     if app.return_value:
         say(inline(app.return_value))
     return app.return_code or 0
+
+
+def _kept_out(state: State) -> bool:
+    """The link opened nothing."""
+    said = state.bye.name if state.bye else ""
+    return said in ("no_access", "refused") and state.problem is None and state.page is None

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field
 from agents.asking import in_words, units
 from agents.plain import inline
 from agents.units import RULES
+from arena.tasks.marks import EXAMPLE
+from human.link import FromLink, NotDone
 from human.messages import (
     TEXT,
+    Answer,
     Ask,
     Bye,
     End,
+    Extend,
     Fits,
     FromResearcher,
     Give,
@@ -25,11 +29,11 @@ from human.messages import (
     Numbered,
     Over,
     Page,
+    Pen,
     Problem,
     Refused,
     Said,
     Time,
-    ToPerson,
     Undo,
     Welcome,
     Whole,
@@ -70,6 +74,8 @@ class State:
     researcher: list[str] = field(default_factory=list)
     """What the researcher said and nobody has read yet."""
     bye: Bye | None = None
+    no_more_time: bool = False
+    """More was asked for, and there is none for this problem."""
     back: str = ""
     """Text that was not taken, or was taken back: it belongs into the input again."""
     _since: float = 0.0
@@ -78,10 +84,12 @@ class State:
     """All that the researcher said, and ..."""
     _again: int = 0
     """... how much of that was said again since the connection came back."""
+    _acted_in: int = 0
+    """The turn (by its number) that the person acted in last."""
     _typed: list[tuple[str, str]] = field(default_factory=list)
     """(text, the draft before it) of this turn: what can be given back."""
 
-    def take(self, message: ToPerson) -> None:
+    def take(self, message: FromLink) -> None:
         """Folds in one message."""
         match message:
             case Welcome():
@@ -91,6 +99,8 @@ class State:
             case Said(author=author, text=text):
                 self._append(author, text)
                 self.ask = None
+            case Whole(turns=turns) if self._acted_in and self.turns == [*turns]:
+                self.ask = self.fits = None  # a connection came back in the middle of a turn
             case Whole(turns=turns):
                 self.turns = [*turns]
                 self._turn_over()
@@ -114,7 +124,7 @@ class State:
             case _:
                 self._hear(message)
 
-    def _hear(self, message: ToPerson) -> None:
+    def _hear(self, message: FromLink) -> None:
         match message:
             case Time():
                 self.time, self._since = message, self.now()
@@ -122,13 +132,34 @@ class State:
                 self.notice = text
             case Refused(n=number, text=text) if number is not None:
                 self.notice = f"not done: {text}"
-                self.acted = self.asked_for_pen = self.answer_sent = False
-                if self._typed:
-                    self.back = self._typed.pop()[0]
+            case NotDone():
+                self._not_done(message.message, message.why)
             case FromResearcher(text=text):
                 self._hear_researcher(text)
             case Bye():
                 self.bye = message
+
+    def _not_done(self, message: Numbered, why: Refused) -> None:
+        """What was refused is as if it had not been sent; everything else stays as it is."""
+        self.notice = f"not done: {why.text}"
+        match message:
+            case Write(turn=turn) | End(turn=turn) | Give(turn=turn) | Undo(turn=turn):
+                text = "" if isinstance(message, Undo) else message.text
+                if turn == self._acted_in:
+                    self.acted, self._acted_in = False, 0
+                    if text and self._typed and self._typed[-1][0] == text:
+                        self._typed.pop()
+                self._return(text)
+            case Pen():
+                self.asked_for_pen = False
+            case Answer():
+                self.answer_sent = False
+            case Extend():
+                self.no_more_time |= why.name == "not_allowed"
+
+    def _return(self, text: str) -> None:
+        """A text belongs into the input again, behind what is on its way there."""
+        self.back = f"{self.back} {text}" if self.back and text else self.back or text
 
     def _hear_researcher(self, text: str) -> None:
         """Whoever comes back is told everything once more, in the same order."""
@@ -145,19 +176,23 @@ class State:
 
     def _leave_problem(self) -> None:
         self.problem = self.writing = self.graded = self.over = self.time = None
-        self.turns = []
+        self.turns, self.no_more_time = [], False
         self._turn_over()
 
     def _turn_over(self) -> None:
         self.ask, self.acted, self.fits, self.asked_for_pen = None, False, None, False
+        self._acted_in = 0
         self._typed.clear()
 
     def _asked(self, ask: Ask) -> None:
         if self.asked_for_pen:  # here it is
             self.notice = ""
-        self.ask, self.acted, self.writing, self.asked_for_pen, self.fits = ask, False, None, False, None
+        self.ask, self.writing, self.asked_for_pen, self.fits = ask, None, False, None
+        self.acted = ask.turn == self._acted_in  # asked again, by a connection that came back: it is still on its way
+        if self.acted:
+            return
         if self._typed and self._typed[-1][1] == ask.draft:  # it was not taken, or was taken back
-            self.back = self._typed.pop()[0]
+            self._return(self._typed.pop()[0])
 
     def _append(self, author: int, text: str) -> None:
         if self.turns and self.turns[-1][0] == author:
@@ -171,6 +206,7 @@ class State:
         if isinstance(message, Write | End | Give | Undo):
             self.acted = True
             text = "" if isinstance(message, Undo) else message.text
+            self._acted_in = message.turn
             if text and self.ask:
                 self._typed.append((text, self.ask.draft))
             self.fits, self.notice = None, ""
@@ -205,6 +241,12 @@ class State:
         return self.problem is not None and self.over is None and self.page is None and self.time is not None
 
     @property
+    def may_extend(self) -> bool:
+        """More time can be asked for, as far as is known."""
+        limited = self.time is not None and self.time.limit is not None
+        return self.welcome.can_extend and self.may_pause and limited and not self.no_more_time
+
+    @property
     def hidden(self) -> bool:
         """The clock stands in the middle of a problem: nothing is to be seen."""
         return self.may_pause and bool(self.time and not self.time.running)
@@ -215,6 +257,12 @@ class State:
         if self.time is None:
             return None
         return self.time.spent + (self.now() - self._since if self.time.running else 0.0)
+
+    def unanswered(self, typed: str) -> bool:
+        """No answer is marked, neither in the solution nor in what is typed, though it is known how that is done."""
+        mark = self.problem.form.partition(EXAMPLE)[0].strip() if self.problem else ""
+        texts = [*(text for _, text in self.turns), self.ask.draft if self.ask else "", typed]
+        return bool(mark) and mark not in "".join(texts)
 
     # In words
 
@@ -236,7 +284,18 @@ class State:
             if self.asked_for_pen:
                 return f"{who}; you asked for the pen, it comes with the next unit"
             return f"{who}; {take} takes over" if self.writing.may_take else who
+        if self.turns and self.turns[-1][0] and not self.acted:  # what others wrote before appears
+            return f"{self.name(self.turns[-1][0])} writes"
         return "one moment ..." if self.problem else ""
+
+    def way(self, end: str) -> str:
+        """How the next thing is done, for who has typed nothing yet; ``end`` is how a solution is finished."""
+        if not self.my_turn or self.ask is None or self.problem is None:
+            return ""
+        if self.ask.stuck:
+            return f"{end} finishes the solution"
+        answer = f"the answer, as {self.problem.form}, then {end}" if self.problem.form else ""
+        return f"Type here, then enter; {f'at the end {answer}' if answer else f'{end} finishes the solution'}"
 
     def hint(self, typed: str) -> str:
         """What would become of what is typed, or else what was last said."""
@@ -257,7 +316,7 @@ class State:
         name = units(self.ask.unit, self.ask.held if self.ask.held is not None else count)
         said = f"{count}{held} {name}" if self.ask.unit != "solution" else "all of it"
         if self.fits.all:
-            return said
+            return f"{said}, not over yet" if self.ask.unit == "sentence" and not _over(kept) else said
         rest = text.removeprefix(kept).strip()
         return f"{said}; not taken: {inline(rest[:200])}"
 
@@ -270,6 +329,15 @@ class State:
         answer = f": {inline(grade.answer)}" if grade.answer is not None else ""
         expected = f", expected {inline(grade.expected)}" if grade.expected is not None and said != "right" else ""
         return f"{said}{answer}{expected}" + (f" ({inline(grade.reason)})" if grade.reason else "")
+
+
+def _over(text: str) -> bool:
+    """Is its last sentence over, as soon as white space follows?"""
+    rule = RULES["sentence"]
+    state = rule.start
+    for character in f"{text} ":
+        state = rule.step(state, character)[1]
+    return rule.can_open(state)
 
 
 def clock(seconds: float) -> str:

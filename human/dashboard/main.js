@@ -102,7 +102,7 @@ function show(now) {
   put(at("study"), now.study + (now.draft ? " (draft)" : ""));
   document.title = `${now.study}: dashboard`;
   const here = now.people.filter((/** @type {Message} */ one) => one.connected).length;
-  put(at("standing"), `${now.paused ? "The study is paused. " : ""}${here} connected.`);
+  put(at("standing"), `${now.paused ? "The study is paused. " : ""}${here} connected.${now.over.length ? ` The study's own rule ends it: ${now.over.join(" ")}` : ""}`);
   put(at("pause"), now.paused ? "Go on" : "Pause the study");
   at("pause").classList.toggle("main", now.paused);
   at("nobody").hidden = now.people.length > 0;

@@ -104,8 +104,9 @@ def _report(config: ExportConfig, took: Everybody, count: int) -> None:
     out = [one for one in took.takers if one.reasons]
     for taker in out:
         say(visible(f"excluded: {taker.name}: {'; '.join(taker.reasons)}"))
-    kept = len(took.takers) - len(out)
-    say(visible(f"written: {config.out}: {count} episodes; {kept} people count, {len(out)} are excluded"))
+    kept, inside = len(took.takers) - len(out), sum(one.person.state == "joined" for one in out)
+    not_yet = f" ({inside} not yet: still taking part)" if inside else ""
+    say(visible(f"written: {config.out}: {count} episodes; {kept} people count, {len(out)} do not{not_yet}"))
     if config.free_text:
         say("what was typed freely is to be read, line by line, before it is released")
 

@@ -26,7 +26,7 @@ PERSON = Column("text", "who, by pseudonym; `person` of the episodes is the same
 TRIAL = Column(
     "text", "which of the person's trials: p01, p02, ... of practice, t01, t02, ... in the order in which they came"
 )
-SECONDS = Column("real", "since the person's first event", "seconds")
+SECONDS = Column("real", "since the person came first", "seconds")
 DATE = Column("text", "when, by the clock in UTC; empty unless --dates was given", values="ISO 8601")
 
 TABLES: dict[str, tuple[str, dict[str, Column]]] = {
@@ -36,7 +36,8 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
         {
             "state": Column(
                 "text",
-                "what has become of them; joined: is taking part, or left and never came back",
+                "what has become of them; joined: is taking part, or may still come back; left: went, and had finished "
+                "enough; who went with less is excluded",
                 values="invited; came, and has not agreed; declined; joined; finished; excluded; left; revoked; "
                 "withdrawn",
             ),
@@ -51,20 +52,28 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "slot": Column("whole", "place in the plan: decides what the person met; missing before the first trial"),
             "state": Column("text", "what the server knew last", values="joined, finished, excluded, left, revoked"),
             "counts": Column("yes", "its trials count, by the rules of [exclusion]", source="computed"),
-            "excluded": Column("text", "why they do not; several reasons with ; between", source="computed"),
+            "excluded": Column(
+                "text",
+                "why they do not, or do not yet (state is joined); several reasons with ; between",
+                source="computed",
+            ),
+            "left": Column("yes", "went before the end, and was away for longer than [withdrawal] rejoin_minutes"),
             "understood": Column("yes", "passed the comprehension check; missing if it did not come to an end"),
             "attention_failed": Column("whole", "attention checks that were answered wrongly", "checks"),
             "dealt": Column("whole", "trials of its slot, without practice", "trials", source="study"),
             "finished": Column("whole", "of these, finished", "trials"),
             "seconds_on": Column("real", "in finished trials, practice left out, on their clocks", "seconds"),
-            "seconds_all": Column("real", "from the first event to the last, by the wall", "seconds"),
+            "seconds_all": Column(
+                "real", "from coming first to the last event that is not a researcher's, by the wall", "seconds"
+            ),
             "client": Column("text", "what it took part by, first", values="page, app, bot, ..."),
             "connections": Column("whole", "how often a screen came", "times"),
             "began": DATE,
         },
     ),
     "trials": (
-        "A row for every trial that somebody began, practice too.",
+        "A row for every trial that somebody began, practice too. How it ended, how long it took and what was written "
+        "are missing of one that was not finished.",
         {
             "person": PERSON,
             "trial": TRIAL,
@@ -72,13 +81,17 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "place": Column("whole", "which of the trials that count, from 1; missing of practice", source="study"),
             "practice": Column("yes", "it is practice and counts for nothing", source="study"),
             "counts": Column("yes", "finished, no practice, by somebody who counts", source="computed"),
-            "condition": Column("text", "of the study", source="study"),
+            "condition": Column("text", "of the study; practice for practice", source="study"),
             "problem": Column("text", "`problem_id` of the episode", source="study"),
-            "prefix": Column("whole", "which of the beginnings of its problem and condition, from 0", source="study"),
+            "prefix": Column(
+                "whole", "which of the beginnings of its problem and condition, from 0; 0 without one", source="study"
+            ),
             "parent": Column(
                 "text", "the stored solution that the beginning is of; missing without one", source="study"
             ),
-            "prefix_units": Column("whole", "units of the beginning; missing without one", "units", source="study"),
+            "prefix_units": Column(
+                "whole", "units of the beginning, those it was cut by; missing without one", "units", source="study"
+            ),
             "prefix_words": Column("whole", "words of the beginning; missing without one", "words", source="study"),
             "rest": Column("yes", "a break came before it", source="study"),
             "finished": Column("yes", "it came to an end"),
@@ -88,14 +101,25 @@ TABLES: dict[str, tuple[str, dict[str, Column]]] = {
             "expected": Column("text", "the right answer", source="study"),
             "words": Column("whole", "that the person wrote", "words", source="computed"),
             "seconds": Column(
-                "real", "on the trial's clock, which stands while nobody is there: asked to last word", "seconds"
+                "real",
+                "on the trial's clock, which stands while nobody is there: asked to end of the solution; missing if it "
+                "was never the person's turn",
+                "seconds",
             ),
-            "seconds_thinking": Column("real", "of its turns, until the first action of each, on the clock", "seconds"),
+            "seconds_thinking": Column(
+                "real",
+                "of its turns, until the first action of each, on the clock; what of a turn came before a restart of "
+                "the server is in neither this nor the next",
+                "seconds",
+            ),
             "seconds_writing": Column(
                 "real", "of its turns, from the first action of each on, on the clock", "seconds"
             ),
-            "seconds_all": Column("real", "asked to last word by the wall", "seconds", source="computed"),
+            "seconds_all": Column("real", "asked to end of the solution by the wall", "seconds", source="computed"),
             "seconds_paused": Column("real", "of these, paused by the person", "seconds", source="computed"),
+            "seconds_study_paused": Column(
+                "real", "of these, the whole study paused by a researcher", "seconds", source="computed"
+            ),
             "seconds_away": Column(
                 "real", "of these, without a screen; may overlap with pauses", "seconds", source="computed"
             ),

@@ -97,9 +97,20 @@ def config_of(study: Study, stimuli: Stimuli, *, draft: bool, excluded: bool) ->
             "draft": draft,
             "conditions": [one.name for one in study.conditions],
             "senior_alone": [one.name for one in study.conditions if one.baseline],
+            "whole": whole_of(study),
             "treated": study.analysis.treated,
             "control": study.analysis.control,
             "alpha": study.analysis.alpha,
             "excluded": "in" if excluded else "out",
         },
+    }
+
+
+def whole_of(study: Study) -> dict[str, str]:
+    """Of each condition that people meet: the one of fraction 1 with the same solutions, where the study has it."""
+    whole = {(one.senior, one.solutions): one.name for one in study.conditions if one.baseline}
+    return {
+        one.name: whole[one.senior, one.solutions]
+        for one in study.seen
+        if one.senior and (one.senior, one.solutions) in whole
     }

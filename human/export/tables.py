@@ -13,7 +13,7 @@ from arena.episode import Episode, assemble
 from human.export.behaviour import behaviour
 from human.export.takers import Everybody, Taker
 from human.export.times import times
-from human.record import Event
+from human.record import BY_RESEARCHER, Event
 from human.session.forms import wrong
 from human.study import Question, Stimuli, Study, Trial
 from human.study.config import PERSON
@@ -99,12 +99,13 @@ def _person(taker: Taker, began: str | None) -> Row:
         "state": taker.person.state,
         "counts": not taker.reasons,
         "excluded": "; ".join(taker.reasons) or None,
+        "left": taker.past.left,
         "understood": taker.understood,
         "attention_failed": taker.attention_failed,
         "dealt": sum(not trial.practice for trial in taker.trials),
         "finished": len(counted),
-        "seconds_on": round(sum(counted), 3),
-        "seconds_all": _since(taker, taker.events[-1]),
+        "seconds_on": round(sum(one for one in counted if one is not None), 3),
+        "seconds_all": _since(taker, [one for one in taker.events if one.kind not in BY_RESEARCHER][-1]),
         "client": screens[0].data.get("client") if screens else None,
         "connections": len(screens),
         "began": began,
@@ -113,7 +114,7 @@ def _person(taker: Taker, began: str | None) -> Row:
 
 def _trial(taker: Taker, trial: Trial, mine: list[Event], episode: Episode | None) -> Row:
     kinds = Counter(event.kind for event in mine)
-    wall = times(taker.events, trial.id) if episode else None
+    wall = times(taker.events, trial.id, taker.halts) if episode else None
     prefix = assemble(trial.prefix)[0] if trial.prefix else None
     row: Row = {
         "person": taker.name,
@@ -133,6 +134,7 @@ def _trial(taker: Taker, trial: Trial, mine: list[Event], episode: Episode | Non
         "seconds": taker.past.finished.get(trial.id, {}).get("seconds"),
         "seconds_all": wall and round(wall.all, 3),
         "seconds_paused": wall and round(wall.paused, 3),
+        "seconds_study_paused": wall and round(wall.halted, 3),
         "seconds_away": wall and round(wall.away, 3),
         "pauses": kinds["paused"],
         "extensions": kinds["extended"],
@@ -197,7 +199,7 @@ def _answers(study: Study, taker: Taker) -> Iterator[Row]:
 
 def _event(taker: Taker, count: int, event: Event) -> Row:
     data = event.data
-    detail = next((str(data[name]) for name in ("type", "page", "client", "by") if name in data), None)
+    detail = next((str(data[name]) for name in ("type", "page", "client", "by", "ended") if name in data), None)
     if event.kind == "excluded":
         detail = "; ".join(data.get("reasons", [])) or None
     written = data.get("text") if event.kind == "did" else None

@@ -6,15 +6,16 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from human.record import Event
+from human.record import BY_RESEARCHER, Event
 from human.record.people import Person
 from human.record.snapshot import Snapshot
-from human.session.forms import wrong
+from human.session.judged import agreed, taken, understood
 from human.session.past import Past, past_of
 from human.study import Stimuli, Study, Trial, trials_for
-from human.study.exclusion import Taken, reasons
+from human.study.exclusion import reasons
 
 STOPPED = "stopped by the researcher"
+BOT = "is a bot"
 
 
 @dataclass
@@ -28,6 +29,8 @@ class Taker:
     person: Person
     events: list[Event]
     past: Past
+    halts: list[Event] = field(default_factory=list)
+    """The study's own events: its pauses."""
     trials: list[Trial] = field(default_factory=list)
     """Those of its slot, practice first."""
     understood: bool | None = None
@@ -38,7 +41,8 @@ class Taker:
 
     @property
     def start(self) -> float:
-        return self.events[0].at
+        """When the person came first; what a researcher did before is not its beginning."""
+        return next(event.at for event in self.events if event.kind not in BY_RESEARCHER)
 
     def of_trial(self, trial: str) -> list[Event]:
         return [event for event in self.events if event.trial == trial]
@@ -70,40 +74,26 @@ def everybody(study: Study, stimuli: Stimuli, found: Snapshot, new: dict[str, tu
     for person in found.people:
         events = by_person.get(person.id, [])
         past = past_of(events)
-        if person.state in ("withdrawn", "declined") or not _agreed(study, past):
+        if person.state in ("withdrawn", "declined") or not agreed(study, past):
             counts[person.state if person.state != "joined" else "came, and has not agreed"] += 1
             continue
         counts[person.state] += 1
         name, number = new.get(person.id, (person.id, person.number))
-        taker = Taker(name, number, person, events, past)
+        taker = Taker(name, number, person, events, past, by_person.get("", []))
         if person.slot is not None:
             taker.trials = trials_for(study, stimuli, person.slot)
-        _judge(study, taker)
+        _judge(study, taker, locked=found.seal not in (None, "draft"))
         takers.append(taker)
     return Everybody(sorted(takers, key=lambda one: one.number), counts)
 
 
-def _agreed(study: Study, past: Past) -> bool:
-    return any(
-        page.startswith("consent/") and given.get("consent") == study.consent.agree
-        for page, given in past.answers.items()
-    )
-
-
-def _judge(study: Study, taker: Taker) -> None:
-    """The study's own rules, for those too who never came to an end; the server asks them only at the end."""
-    tries = [given for page, given in taker.past.answers.items() if page.startswith("comprehension/")]
-    if not study.comprehension or any(not wrong(study.comprehension, given) for given in tries):
-        taker.understood = True
-    elif len(tries) >= study.instructions.attempts:
-        taker.understood = False
-    for trial in taker.trials:
-        given = taker.past.answers.get(f"{trial.id}/questions")
-        if given is not None and not trial.practice:
-            checks = [one for one in trial.questions if one in study.attention]
-            taker.attention_failed += len(wrong(checks, given))
-    seconds = [one["seconds"] for one in taker.past.finished.values() if not one["practice"]]
-    taken = Taken(taker.understood is not False, taker.attention_failed, seconds)
-    taker.reasons = reasons(study.exclusion, taken)
+def _judge(study: Study, taker: Taker, *, locked: bool) -> None:
+    """The study's own rules, for those too who are in the middle just now; under a lock no bot counts."""
+    found = taken(study, taker.trials, taker.past)
+    taker.understood = understood(study, taker.past)
+    taker.attention_failed = found.attention_failed
+    taker.reasons = reasons(study.exclusion, found)
     if taker.person.state == "revoked":
         taker.reasons.insert(0, STOPPED)
+    if locked and any(event.data.get("client") == "bot" for event in taker.events):
+        taker.reasons.insert(0, BOT)

@@ -11,26 +11,30 @@ from human.record import Event
 
 @dataclass(frozen=True)
 class Times:
-    """Seconds by the wall, from when the person was asked first to its last word."""
+    """Seconds by the wall, from when the person was asked first until the solution was over."""
 
     all: float
     paused: float
     """By the person itself."""
+    halted: float
+    """While the whole study was paused."""
     away: float
     """Without a screen: a lost connection, a window that was closed, a server that was down."""
 
 
-def times(events: Sequence[Event], trial: str) -> Times | None:
-    """Of a trial that is over; None if the person was never asked. ``events`` are all of the person."""
+def times(events: Sequence[Event], trial: str, halts: Sequence[Event] = ()) -> Times | None:
+    """Of a trial that is over; None if the person was never asked. ``events`` are all of the person, ``halts`` those
+    of the study."""
     mine = [event for event in events if event.trial == trial]
     begin = next((event.at for event in mine if event.kind == "shown"), None)
-    ends = [event.at for event in mine if event.kind == "turn"] or [event.at for event in mine]
+    ends = [event.at for event in mine if event.kind in ("turn", "over")] or [event.at for event in mine]
     if begin is None or ends[-1] < begin:
         return None
     end = ends[-1]
-    paused = _inside(_spans(events, ("paused",), ("resumed", "restarted")), begin, end)
+    paused = _inside(_spans(events, ("paused",), ("resumed", "over")), begin, end)
+    halted = _inside(_spans(halts, ("study_paused",), ("study_resumed",)), begin, end)
     away = _inside([*_spans(events, ("gone",), ("joined", "restarted")), *_gaps(events)], begin, end)
-    return Times(end - begin, paused, away)
+    return Times(end - begin, paused, halted, away)
 
 
 def _spans(events: Iterable[Event], opens: tuple[str, ...], closes: tuple[str, ...]) -> list[tuple[float, float]]:

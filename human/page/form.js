@@ -2,8 +2,8 @@
 
 import { el, fresh, usable } from "./dom.js";
 import { keep, kept } from "./keep.js";
+import { TEXT } from "./link.js";
 import { entry, visible } from "./plain.js";
-import { TEXT } from "./turn.js";
 import { words } from "./words.js";
 
 /**
@@ -171,7 +171,7 @@ export class Form {
     }
     const answers = Object.fromEntries(read.map(([id, { value }]) => [id, value]));
     if (this.post({ type: "answer", screen: this.page.id, answers })) usable(this.button, false);
-    else this.complain(words.tooLong);
+    else this.complain(words.unreadAnswers.too_large);
   }
 
   /** What was sent is not taken, or not right. @param {string} text */

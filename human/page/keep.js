@@ -17,7 +17,7 @@ function storage(name) {
 /** @param {Storage | null} where @param {string} name @returns {any} */
 function read(where, name) {
   try {
-    return JSON.parse(where?.getItem(PREFIX + name) ?? memory.get(name) ?? "null");
+    return JSON.parse(memory.get(name) ?? where?.getItem(PREFIX + name) ?? "null");
   } catch {
     return null;
   }
@@ -26,24 +26,53 @@ function read(where, name) {
 /** @param {Storage | null} where @param {string} name @param {any} value */
 function write(where, name, value) {
   const gone = value === null || value === undefined;
-  if (gone) memory.delete(name);
-  else memory.set(name, JSON.stringify(value));
+  const text = JSON.stringify(value);
+  memory.delete(name); // a copy would outlive what another tab does to the stored one
+  if (!gone && !where) memory.set(name, text);
   try {
     if (gone) where?.removeItem(PREFIX + name);
-    else where?.setItem(PREFIX + name, JSON.stringify(value));
+    else where?.setItem(PREFIX + name, text);
   } catch {
-    // It stays in memory.
+    if (!gone) memory.set(name, text);
   }
 }
 
 /** Names of what is kept for all tabs of this host: one session is at one screen anyway. */
-const KEPT = ["key", "mark", "outbox", "draft", "form"];
+const KEPT = ["key", "mark", "outbox", "draft", "form", "tab"];
+/** Of these, what is the open session's, so that only the tab that has it may change it. */
+const TYPED = ["outbox", "draft", "form"];
+/** This tab, until it is reloaded. */
+const TAB = Array.from(crypto.getRandomValues(new Uint32Array(2)), (one) => one.toString(36)).join("-");
 
 /** @param {string} name @returns {any} */
 export const kept = (name) => read(storage("localStorage"), name);
 
 /** @param {string} name @param {any} value */
-export const keep = (name, value) => write(storage("localStorage"), name, value);
+const put = (name, value) => write(storage("localStorage"), name, value);
+
+/** @param {string} name @param {any} value */
+export function keep(name, value) {
+  if (!TYPED.includes(name) || !elsewhere()) put(name, value);
+}
+
+/** Has another tab of this browser the session? */
+export function elsewhere() {
+  const tab = kept("tab");
+  return tab !== null && tab !== TAB;
+}
+
+/** The session is this tab's now. */
+export const claim = () => put("tab", TAB);
+
+/** It is nobody's: the tab is closed, or left. */
+export function release() {
+  if (!elsewhere()) put("tab", null);
+}
+
+/** When another tab takes the session. @param {() => void} taken */
+export function whenTaken(taken) {
+  window.addEventListener("storage", ({ key }) => key === `${PREFIX}tab` && elsewhere() && taken());
+}
 
 /** A token that was not exchanged yet: this tab's alone. @returns {string} */
 export const heldToken = () => read(storage("sessionStorage"), "token") ?? "";
@@ -53,13 +82,13 @@ export const holdToken = (token) => write(storage("sessionStorage"), "token", to
 
 /** Forgets everything about the session; settings stay. */
 export function forget() {
-  for (const name of KEPT) keep(name, null);
+  for (const name of KEPT) put(name, null);
   holdToken("");
 }
 
 /** Forgets what was typed and not sent. */
 export function forgetTyped() {
-  for (const name of ["outbox", "draft", "form"]) keep(name, null);
+  for (const name of TYPED) keep(name, null);
 }
 
 /** Enough to know a token again, and too little to make it again. @param {string} token */

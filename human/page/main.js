@@ -3,7 +3,7 @@
 import { button, busy, el } from "./dom.js";
 import { Form } from "./form.js";
 import { Frame, spokenMode } from "./frame.js";
-import { forget, forgetTyped, heldToken, holdToken, keep, kept } from "./keep.js";
+import { forget, forgetTyped, heldToken, holdToken, keep, kept, release } from "./keep.js";
 import { Link } from "./link.js";
 import { entry, visible } from "./plain.js";
 import { Speaker } from "./speak.js";
@@ -40,7 +40,7 @@ const link = new Link({
       return;
     }
     frame.connection(standing, seconds, state.screen !== "wait");
-    trial?.turn.refresh();
+    trial?.connection(standing);
   },
   settled,
 });
@@ -110,7 +110,7 @@ function settled(message, why) {
   if (message.type === "answer") {
     const shown = form;
     if (!why) answered = message.screen;
-    else if (shown && shown.page.id === message.screen) shown.complain(why.text);
+    else if (shown && shown.page.id === message.screen) shown.complain(entry(words.unreadAnswers, why.name) ?? why.text);
   } else if (trial) trial.turn.settled(message, why);
   else if (why && message.type !== "note") speaker.say(visible(why.text));
 }
@@ -175,7 +175,10 @@ watch(
   () => state.screen === "problem" && link.standing !== "stopped",
   (note) => void post(note),
 );
-window.addEventListener("pagehide", () => trial?.turn.store());
+window.addEventListener("pagehide", () => {
+  trial?.turn.store();
+  release();
+});
 window.addEventListener("hashchange", () => location.hash.length > 1 && location.reload());
-window.addEventListener("pageshow", (event) => event.persisted && link.standing !== "stopped" && link.open());
+window.addEventListener("pageshow", (event) => event.persisted && link.standing !== "stopped" && link.again());
 begin();

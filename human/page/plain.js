@@ -1,10 +1,10 @@
 // Text of people and models as the page may show and send it.
 
-/** What is shown by a stand-in: as agents.plain.visible has it in Python. */
-const ODD = /[\p{Cc}\p{Cs}\u2028\u2029]|(?!\u200d)\p{Cf}/gu;
+/** What is shown by a stand-in, joiners (Persian, emoji) not: as agents.plain.visible has it in Python. */
+const ODD = /[\p{Cc}\p{Cs}\u2028\u2029]|(?![\u200c\u200d])\p{Cf}/gu;
 
 /**
- * The text with every control and direction character replaced by a visible one; newlines stay.
+ * The text with every control and direction character replaced by a visible one; newlines and joiners stay.
  * @param {string} text
  */
 export function visible(text) {
@@ -51,4 +51,14 @@ export function characters(text) {
   let count = 0;
   for (const _ of text) count += 1;
   return count;
+}
+
+const ENCODER = new TextEncoder();
+
+/**
+ * Bytes, as they are sent.
+ * @param {string} text
+ */
+export function bytes(text) {
+  return ENCODER.encode(text).length;
 }

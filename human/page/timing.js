@@ -14,6 +14,8 @@ export class Clock {
     /** @type {{ spent: number, limit: number | null, running: boolean } | null} */
     this.time = null;
     this.since = 0;
+    /** When the connection was lost: until the next time is told, nobody knows how it goes on. @type {number | undefined} */
+    this.lost = undefined;
     this.before = Infinity;
     /** @type {number | undefined} */
     this.timer = undefined;
@@ -24,6 +26,7 @@ export class Clock {
     if (time === this.time) return;
     this.time = time;
     this.since = performance.now();
+    this.lost = undefined;
     this.before = Math.max(this.before, this.left());
     this.element.hidden = this.left() === Infinity;
     this.#tick();
@@ -32,7 +35,13 @@ export class Clock {
   left() {
     const { time } = this;
     if (!time || time.limit === null || time.limit === undefined) return Infinity;
-    return time.limit - time.spent - (time.running ? (performance.now() - this.since) / 1000 : 0);
+    return time.limit - time.spent - (time.running ? ((this.lost ?? performance.now()) - this.since) / 1000 : 0);
+  }
+
+  /** The connection is lost: the server's clock stands, and so does this, until the server tells the time again. */
+  halt() {
+    this.lost ??= performance.now();
+    window.clearTimeout(this.timer);
   }
 
   stop() {

@@ -131,9 +131,12 @@ export class Trial {
     this.open.hidden = still;
     if (still) {
       this.resume.focus();
-      this.means.speaker.hush();
+      this.means.speaker.hold();
       this.means.speaker.say(`${words.paused}. ${this.pausedWhy.textContent}`);
-    } else this.turn.box.focus();
+    } else {
+      this.means.speaker.release();
+      this.turn.box.focus();
+    }
   }
 
   /** @param {State} state @param {Message | null} message */
@@ -147,6 +150,12 @@ export class Trial {
     this.grade.hidden = !state.graded;
     if (message?.type === "over") this.overHeading.focus();
     if (message?.type === "graded") this.means.speaker.say(this.grade.textContent);
+  }
+
+  /** @param {import("./link.js").Standing} standing */
+  connection(standing) {
+    if (standing === "lost") this.clock.halt();
+    this.turn.refresh();
   }
 
   /** What was said of the end, to be read on the next screen: it may come at once. */

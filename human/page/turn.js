@@ -2,11 +2,10 @@
 
 import { button, el, fresh, put, shown, usable } from "./dom.js";
 import { keep, kept } from "./keep.js";
-import { visible } from "./plain.js";
+import { TEXT } from "./link.js";
+import { characters, entry, visible } from "./plain.js";
 import { words } from "./words.js";
 
-/** Characters of a text that is sent at once: messages.TEXT. */
-export const TEXT = 8000;
 const PAUSE = 250;
 /** Units of which white space alone can be one. */
 const SPACES = ["token", "spaced-token"];
@@ -22,6 +21,9 @@ const SPACES = ["token", "spaced-token"];
  * @property {import("./speak.js").Speaker} speaker
  */
 
+/** @param {string} text @param {string} typed  what was typed since */
+const before = (text, typed) => (text && typed ? `${text} ${typed}` : text || typed);
+
 export class Turn {
   /** @param {Means} means @param {string} problem */
   constructor(means, problem) {
@@ -34,7 +36,10 @@ export class Turn {
     this.sent = null;
     /** The turn that was acted in last: what comes of it is not known yet. */
     this.used = 0;
+    /** An input method composes: what is set in the box meanwhile ends it, and no event would say so. */
     this.composing = false;
+    /** Text that is to stand in the box again as soon as nothing composes. */
+    this.held = "";
     this.tries = 0;
     /** @type {number | undefined} */
     this.timer = undefined;
@@ -52,10 +57,14 @@ export class Turn {
       autocomplete: "off",
       spellcheck: "false",
       "aria-describedby": `${status} ${detail} ${hint}`,
-      oninput: () => this.#typed(),
+      oninput: (/** @type {InputEvent} */ event) => {
+        if (event.isComposing) this.#typed();
+        else this.#composed(); // some input methods end without saying so
+      },
       onkeydown: (/** @type {KeyboardEvent} */ event) => this.#key(event),
       oncompositionstart: () => (this.composing = true),
-      oncompositionend: () => (this.composing = false),
+      oncompositionend: () => this.#composed(),
+      onblur: () => this.composing && this.#composed(),
     });
     this.send = button(words.send, () => this.#act("write"), { class: "main", "aria-describedby": keys });
     this.finish = button(words.finish, () => this.#act("end"));
@@ -76,7 +85,10 @@ export class Turn {
     );
     const draft = kept("draft");
     if (draft?.problem === problem) this.box.value = draft.text;
-    this.store = () => keep("draft", this.box.value ? { problem, text: this.box.value } : null);
+    this.store = () => {
+      const text = before(this.held, this.box.value);
+      keep("draft", text ? { problem, text } : null);
+    };
   }
 
   /** @param {State} state @param {Message | null} message  what has just come */
@@ -117,8 +129,8 @@ export class Turn {
 
   /** Text that was not taken stands in the box again, before what was typed since. @param {string} text */
   restore(text) {
-    const { value } = this.box;
-    this.box.value = value && text ? `${text} ${value}` : text || value;
+    if (this.composing) this.held = before(text, this.held);
+    else this.box.value = before(text, this.box.value);
     this.#typed();
   }
 
@@ -136,7 +148,7 @@ export class Turn {
       if (message.turn === this.sent?.turn) this.sent = null;
       if (message.text) this.restore(message.text);
       if (message.type === "pen") usable(this.take, true);
-      if (message.type !== "note") this.notice(why.text);
+      if (message.type !== "note") this.notice((message.text && entry(words.unread, why.name)) || why.text);
     }
     this.refresh();
   }
@@ -172,8 +184,9 @@ export class Turn {
   /** @param {KeyboardEvent} event */
   #key(event) {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
-    if (event.isComposing || this.composing || event.keyCode === 229) return;
+    if (event.keyCode === 229) return; // the input method's own
     event.preventDefault();
+    this.composing ||= event.isComposing;
     if (!event.repeat) this.#act("write");
   }
 
@@ -181,9 +194,9 @@ export class Turn {
   #act(type) {
     const { ask } = this;
     const text = type === "undo" ? "" : this.box.value;
-    const why = this.composing ? "" : this.#whyNot(type, text);
-    if (this.composing || why) {
-      if (why) this.notice(why);
+    const why = this.composing ? words.composing : this.#whyNot(type, text);
+    if (why) {
+      this.notice(why);
       return;
     }
     if (!ask) return;
@@ -194,7 +207,7 @@ export class Turn {
     if (!this.means.post(message)) {
       this.sent = null;
       if (text) this.box.value = text;
-      this.notice(words.tooLong);
+      this.notice(words.tooLarge);
     }
     if (!this.means.online()) this.means.speaker.say(words.waits);
     this.store();
@@ -208,6 +221,7 @@ export class Turn {
     const { ask } = this;
     if (!ask) return words.notYet;
     if (this.#waits()) return words.onItsWay;
+    if (characters(text) > TEXT) return words.tooLong(characters(text));
     if (type !== "write") return "";
     if (ask.stuck) return words.stuck;
     return !text || (!SPACES.includes(ask.unit) && !/[^ \t]/.test(text)) ? words.nothingTyped : "";
@@ -228,6 +242,15 @@ export class Turn {
       this.store();
       this.#try();
     }, PAUSE);
+  }
+
+  /** Nothing composes any more. */
+  #composed() {
+    const { held } = this;
+    this.composing = false;
+    this.held = "";
+    if (held) this.restore(held);
+    else this.#typed();
   }
 
   #tryLater() {

@@ -54,7 +54,7 @@ export const words = {
   tryNow: "Try now",
   back: "Connected again.",
   waits: "It is sent as soon as the connection is back.",
-  tooLong: "This is too long to be sent at once. Please make it shorter.",
+  tooLarge: "This is too long to be sent at once. Please make it shorter; it stays in the box.",
 
   // Pages and forms
   optional: "(optional)",
@@ -65,6 +65,12 @@ export const words = {
     count === 1
       ? "One question needs another look. It is marked below."
       : `${count} questions need another look. They are marked below.`,
+  /** @type {Record<string, string>} */
+  unreadAnswers: {
+    malformed: "The study could not read your answers. They stay here: please change them and go on.",
+    too_large:
+      "Your answers are too long to be sent together. Please make the longest ones shorter; all of them stay here.",
+  },
   sending: "Sending …",
   forget: "Forget this session on this device",
   forgotten: "Nothing of this session is kept on this device any more. You can close this page.",
@@ -94,12 +100,20 @@ export const words = {
   taken: "You asked to take over. It is your turn after the next word.",
   notYet: "It is not your turn yet. Your text is kept.",
   onItsWay: "Your text is on its way.",
+  composing: "Nothing was sent: your input method is still composing. Choose what you mean, then send again.",
   nothingTyped: "Nothing is typed yet.",
   stuck: "Nothing can be added here. Finish the solution.",
   sent: "Sent.",
   fitsPart: (/** @type {string} */ kept) => `Only this would be taken: “${kept}”`,
   fitsNot: (/** @type {string} */ why) => `This would not be taken: ${why}.`,
   full: "The box is full: a text has at most 8,000 characters.",
+  tooLong: (/** @type {number} */ count) =>
+    `Nothing was sent: a text has at most 8,000 characters, and this one has ${count}. It stays in the box: please make it shorter.`,
+  /** @type {Record<string, string>} */
+  unread: {
+    malformed: "The study could not read your text. It is back in the box: please change it, or make it shorter.",
+    too_large: "Your text was too long. It is back in the box: please make it shorter.",
+  },
   fitsPartAloud: "Not all of your text would be taken.",
   over: "This solution is over.",
   /** @type {Record<string, string>} */

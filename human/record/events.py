@@ -12,6 +12,7 @@ Kind = Literal[
     "answered",  # a page, with what was answered
     "shown",  # all that stands before the person's turn is on the screen
     "turn",  # an author's turn in a trial, as it counts
+    "over",  # a solution has ended, and how: from here on it can only be rated
     "did",  # an action in a trial: write, end, give, undo, pen
     "paused",
     "resumed",
@@ -34,6 +35,9 @@ Kind = Literal[
     "study_resumed",
     "grade",
 ]
+
+BY_RESEARCHER: tuple[Kind, ...] = ("link", "message", "revoked")
+"""Events of a person that the person had no part in."""
 
 
 @dataclass(frozen=True)

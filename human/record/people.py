@@ -10,15 +10,17 @@ import hashlib
 import secrets
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
+from human.record.clocks import drop_clock
 from human.record.events import Event
 from human.record.store import Record, insert
 
 State = Literal["invited", "joined", "finished", "excluded", "declined", "left", "withdrawn", "revoked"]
-GONE: tuple[State, ...] = ("excluded", "declined", "left", "withdrawn", "revoked")
-"""Their slot is free again."""
+GONE: tuple[State, ...] = ("excluded", "declined", "withdrawn", "revoked")
+"""Their slot is free again. Who left with enough finished trials keeps it (`left`); with fewer it is excluded."""
 _ALPHABET = "abcdefghjkmnpqrstuvwxyz23456789"
 
 
@@ -124,8 +126,8 @@ async def by_token(record: Record, token: str) -> tuple[Person, str]:
 
 
 def spend(db: sqlite3.Connection, person: str) -> None:
-    """Within a job: the key has come, and the link's token ends."""
-    db.execute("UPDATE people SET token = NULL WHERE id = ?", (person,))
+    """Within a job: the key has come, and the link's token ends. One whose key has not come yet stays."""
+    db.execute("UPDATE people SET token = NULL WHERE id = ? AND token IS NOT NULL AND key IS NOT NULL", (person,))
 
 
 def by_key(record: Record, key: str) -> Person:
@@ -141,13 +143,49 @@ def people(record: Record) -> list[Person]:
     return [_person(row) for row in record.read(f"SELECT {_COLUMNS} FROM people ORDER BY number")]
 
 
-async def give_slot(record: Record, person: Person) -> int:
-    """The person's slot: the first that nobody has who is taking part or has finished."""
+def standing(record: Record, person: str) -> State | None:
+    """What has become of a person by now; None for nobody of this name."""
+    rows = record.read("SELECT state FROM people WHERE id = ?", person)
+    return rows[0][0] if rows else None
 
-    def job(db: sqlite3.Connection) -> int:
+
+def closed(record: Record) -> set[str]:
+    """Whose keys open nothing any more, though their screen may be there: stopped, deleted, or with a new link."""
+    query = "SELECT id FROM people WHERE state IN ('withdrawn', 'revoked') OR (state = 'joined' AND key IS NULL)"
+    return {name for (name,) in record.read(query)}
+
+
+def half_withdrawn(record: Record) -> list[str]:
+    """Who has withdrawn and is not deleted: older versions recorded the one before they did the other."""
+    query = (
+        "SELECT DISTINCT person FROM events WHERE kind = 'withdrew' "
+        "AND person NOT IN (SELECT id FROM people WHERE state = 'withdrawn')"
+    )
+    return [name for (name,) in record.read(query)]
+
+
+def last_gone(record: Record, person: str) -> float | None:
+    """When the person's last screen went, in seconds since 1970; None while one is there, as far as is recorded."""
+    query = (
+        "SELECT kind, at FROM events WHERE person = ? AND kind IN ('joined', 'restarted', 'gone') "
+        "ORDER BY seq DESC LIMIT 1"
+    )
+    rows = record.read(query, person)
+    return rows[0][1] if rows and rows[0][0] == "gone" else None
+
+
+async def give_slot(record: Record, person: Person, may: Callable[[list[Person]], bool] | None = None) -> int | None:
+    """The person's slot: the first that nobody has who takes part, or whose trials count. Raises ClosedError.
+
+    ``may`` says of everybody whether one more may begin; if not, it is None.
+    """
+
+    def job(db: sqlite3.Connection) -> int | None:
         (mine,) = db.execute("SELECT slot FROM people WHERE number = ?", (person.number,)).fetchone()
         if mine is not None:
             return int(mine)
+        if may and not may([_person(row) for row in db.execute(f"SELECT {_COLUMNS} FROM people ORDER BY number")]):
+            return None
         marks = ",".join("?" * len(GONE))
         taken = {
             slot
@@ -163,14 +201,12 @@ async def give_slot(record: Record, person: Person) -> int:
     return await record.do(job)
 
 
-async def set_state(record: Record, person: str, state: State, event: Event | None = None) -> None:
-    """What has become of a person, with the event that says why."""
+async def set_state(record: Record, person: str, state: Literal["finished", "excluded", "left"], *why: Event) -> None:
+    """How it ended for somebody who took part, with the events that say why. Raises ClosedError."""
 
     def job(db: sqlite3.Connection) -> None:
-        ends = ", token = NULL" + (", key = NULL" if state in ("withdrawn", "revoked") else "")
-        db.execute(f"UPDATE people SET state = ?{ends} WHERE id = ? AND state != 'withdrawn'", (state, person))
-        if event:
-            insert(db, event)
+        insert(db, *why)
+        db.execute("UPDATE people SET state = ?, token = NULL WHERE id = ?", (state, person))
 
     await record.do(job)
 
@@ -178,15 +214,17 @@ async def set_state(record: Record, person: str, state: State, event: Event | No
 async def forget(record: Record, person: str, state: Literal["withdrawn", "declined"] = "withdrawn") -> int:
     """Everything that the person did is deleted, and that it was, noted. Says how many events there were.
 
-    Pages of the file that held them are overwritten (``secure_delete``), those of the log at the next checkpoint.
+    Pages of the file that held them are overwritten (``secure_delete``). It returns when SQLite's log is empty, too;
+    but it waits only seconds for others who read the record: then `Record.log_owed`, until it is empty.
     """
 
     def job(db: sqlite3.Connection) -> int:
         count = db.execute("DELETE FROM events WHERE person = ?", (person,)).rowcount
+        drop_clock(db, person)
         ends = ", key = NULL" if state == "withdrawn" else ""
         db.execute(f"UPDATE people SET state = ?, token = NULL{ends} WHERE id = ?", (state, person))
         insert(db, Event(person, "withdrew" if state == "withdrawn" else state, data={"deleted": count}))
-        record.leave_no_trace()
+        record.leave_no_trace(db)
         return count
 
     return await record.do(job)

@@ -10,13 +10,14 @@ import asyncio
 import json
 import os
 import queue
+import secrets
 import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from human.record.events import Event
 
@@ -44,25 +45,59 @@ CREATE TABLE IF NOT EXISTS events (
     data TEXT NOT NULL,
     UNIQUE (person, n)
 ) STRICT;
+CREATE TABLE IF NOT EXISTS clocks (
+    person TEXT PRIMARY KEY,
+    trial TEXT NOT NULL,
+    clock REAL NOT NULL
+) STRICT;
 CREATE INDEX IF NOT EXISTS events_of_person ON events (person, seq);
-CREATE TRIGGER IF NOT EXISTS nothing_after_withdrawal BEFORE INSERT ON events
-WHEN NEW.kind != 'withdrew' AND (SELECT state FROM people WHERE id = NEW.person) = 'withdrawn'
+CREATE TRIGGER IF NOT EXISTS nothing_of_the_closed BEFORE INSERT ON events
+WHEN NEW.kind NOT IN ('withdrew', 'revoked')
+AND (SELECT state FROM people WHERE id = NEW.person) IN ('withdrawn', 'revoked')
+BEGIN SELECT RAISE(ABORT, 'closed'); END;
+CREATE TRIGGER IF NOT EXISTS nothing_of_who_declined BEFORE INSERT ON events
+WHEN NEW.kind NOT IN ('withdrew', 'declined') AND (SELECT state FROM people WHERE id = NEW.person) = 'declined'
 BEGIN SELECT RAISE(IGNORE); END;
 """
 _TOGETHER = 500
 """Jobs that are written in one transaction at most."""
+_AGAIN = 0.2
+"""Seconds after which it is tried again to empty SQLite's log."""
+_PATIENCE = 5.0
+"""Seconds for which who deletes waits for that."""
+_LOG = "log"
+"""Key of what is owed to those who were deleted."""
 _Job = Callable[[sqlite3.Connection], Any]
+_Done = Callable[[Any, BaseException | None], None]
+_Asked = tuple[_Job, _Done]
+
+
+class _Said(NamedTuple):
+    """What became of a job, to be told."""
+
+    done: _Done
+    value: Any
+    problem: BaseException | None
+    deletes: bool
+    at: float
 
 
 class RecordError(RuntimeError):
     """The record cannot be opened or written; the message says why."""
 
 
+class ClosedError(Exception):
+    """Nothing more is recorded of this person, who has withdrawn or was stopped: perhaps by another process."""
+
+
 def connect(path: Path) -> sqlite3.Connection:
     """A connection to a record that is there, or to a new one. Raises RecordError."""
     try:
-        # Before SQLite makes it with the rights of everybody; it gives its own files those of this one.
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        # Before SQLite makes it with the rights of everybody; it gives its own files those of this one. A file that is
+        # there must never be opened and closed by hand: POSIX then drops all locks that this process has on it, and
+        # the next process to close it would take itself for the last and delete the log that is written here.
+        with suppress(FileExistsError):
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         os.chmod(path, 0o600)
         db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         db.execute("PRAGMA journal_mode=WAL")
@@ -87,9 +122,12 @@ class Record:
         self.path = path
         self._db = connect(path)
         self._reads = connect(path)
-        self._jobs: queue.SimpleQueue[tuple[_Job, Callable[[Any, BaseException | None], None]] | None]
-        self._jobs = queue.SimpleQueue()
-        self._deleted = False
+        self._jobs: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._owed = self.log_owed
+        """SQLite's log may hold what was deleted."""
+        self._deletes = False
+        """The job that runs does."""
+        self._held: list[_Said] = []
         self._thread = threading.Thread(target=self._work, name="record", daemon=True)
         self._thread.start()
 
@@ -111,9 +149,9 @@ class Record:
     async def write(self, *events: Event) -> None:
         """Returns when all of them are written, all or none.
 
-        Raises RecordError, and sqlite3.IntegrityError for a number of a message that is there already.
+        Raises RecordError, ClosedError, and sqlite3.IntegrityError for a number of a message that is there already.
         """
-        await self.do(lambda db: _insert(db, events))
+        await self.do(lambda db: insert(db, *events))
 
     async def do(self, job: Callable[[sqlite3.Connection], T]) -> T:
         """Runs a job in the writing thread, in a transaction with others, and returns when that is on the disk."""
@@ -144,39 +182,77 @@ class Record:
             raise error
         return value  # type: ignore[no-any-return]
 
-    def leave_no_trace(self) -> None:
-        """Within a job that deletes: empties SQLite's log into the file afterwards."""
-        self._deleted = True
+    def leave_no_trace(self, db: sqlite3.Connection) -> None:
+        """Within a job that deletes: it is done when SQLite's log is empty. That this is owed outlives the process."""
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_LOG, secrets.token_hex(8)))
+        self._owed = self._deletes = True
+
+    @property
+    def log_owed(self) -> bool:
+        """SQLite's log may still hold what was deleted, by whatever process."""
+        return self.meta(_LOG) is not None
+
+    def empty_log(self) -> None:
+        """Empties SQLite's log as soon as nobody reads: for what another process has deleted."""
+
+        def job(db: sqlite3.Connection) -> None:
+            self._owed = True
+
+        self._jobs.put((job, lambda value, error: None))
 
     def _work(self) -> None:
         more = True
         while more:
-            jobs = [self._jobs.get()]
-            with suppress(queue.Empty):
-                while len(jobs) < _TOGETHER and jobs[-1] is not None:
-                    jobs.append(self._jobs.get_nowait())
-            if jobs[-1] is None:
-                jobs.pop()
-                more = False
-            self._together([job for job in jobs if job is not None])
-            if self._deleted:
-                self._deleted = False
-                with suppress(sqlite3.Error):  # somebody reads just now: the next one does it
-                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            jobs, more = self._next()
+            self._held += self._together(jobs)
+            if self._owed:
+                self._owed = not self._emptied()
+            late, held = time.monotonic() - _PATIENCE, []
+            for one in self._held:
+                if one.deletes and self._owed and more and one.at > late:
+                    held.append(one)
+                else:
+                    one.done(one.value, one.problem)
+            self._held = held
 
-    def _together(self, jobs: list[tuple[_Job, Callable[[Any, BaseException | None], None]]]) -> None:
-        results: list[tuple[Any, BaseException | None]] = []
+    def _next(self) -> tuple[list[_Asked], bool]:
+        """Jobs that wait, and whether there may be more; none after a moment in which the log could be emptied."""
+        jobs: list[_Asked | None] = []
+        with suppress(queue.Empty):
+            jobs.append(self._jobs.get(timeout=_AGAIN if self._owed else None))
+            while len(jobs) < _TOGETHER and jobs[-1] is not None:
+                jobs.append(self._jobs.get_nowait())
+        return [job for job in jobs if job is not None], None not in jobs
+
+    def _emptied(self) -> bool:
+        """Moves SQLite's log into the file, unless somebody reads just now: nobody waits for that."""
+        try:
+            self._db.execute("PRAGMA busy_timeout=0")
+            owed = self._db.execute("SELECT value FROM meta WHERE key = ?", (_LOG,)).fetchone()
+            (busy, _, _) = self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            if not busy and owed:  # what another process has come to owe since then stays
+                self._db.execute("DELETE FROM meta WHERE key = ? AND value = ?", (_LOG, *owed))
+        except sqlite3.Error:  # another process writes
+            return False
+        finally:
+            self._db.execute("PRAGMA busy_timeout=5000")
+        return not busy
+
+    def _together(self, jobs: list[_Asked]) -> list[_Said]:
+        """Does jobs in one transaction; says what became of each, when it is on the disk."""
+        results: list[tuple[Any, BaseException | None, bool]] = []
         try:
             self._db.execute("BEGIN IMMEDIATE")
             for job, _ in jobs:
-                results.append(self._one(job))
+                self._deletes = False
+                results.append((*self._one(job), self._deletes))
             self._db.execute("COMMIT")
         except sqlite3.Error as error:  # a full disk: nothing of it is there
             with suppress(sqlite3.Error):
                 self._db.execute("ROLLBACK")
-            results = [(None, RecordError(f"{self.path}: {error}"))] * len(jobs)
-        for (_, done), (value, problem) in zip(jobs, results, strict=True):
-            done(value, problem)
+            results = [(None, RecordError(f"{self.path}: {error}"), False)] * len(jobs)
+        now = time.monotonic()
+        return [_Said(done, *result, now) for (_, done), result in zip(jobs, results, strict=True)]
 
     def _one(self, job: _Job) -> tuple[Any, BaseException | None]:
         """One job's result; a job that fails undoes what it did, and nothing of the others."""
@@ -216,8 +292,13 @@ class Record:
 
 
 def insert(db: sqlite3.Connection, *events: Event) -> None:
-    """Writes events within a job."""
-    _insert(db, events)
+    """Writes events within a job. Raises ClosedError."""
+    try:
+        _insert(db, events)
+    except sqlite3.IntegrityError as error:
+        if error.sqlite_errorname == "SQLITE_CONSTRAINT_TRIGGER":
+            raise ClosedError(events[0].person) from None
+        raise
 
 
 def _insert(db: sqlite3.Connection, events: tuple[Event, ...]) -> None:

@@ -69,18 +69,21 @@ class Work:
         return bool(self._searching)
 
     def index(self) -> None:
-        """Reads what is not read yet of every run."""
+        """Reads what is not read yet of every run, one after the other: the list is in the first one's order."""
+        wanted = []
         for side, source in enumerate(self._state.sources):
             task = next(self._numbers)
             self._indexing.add(task)
-            self._start(partial(self._index, task, side, source.scan()), "index")
+            wanted.append((task, side, source.scan()))
+        self._start(partial(self._index, wanted), "index")
 
-    def _index(self, task: int, side: Side, parts: Iterator[Part]) -> None:
-        for part in parts:
-            if get_current_worker().is_cancelled:
-                return
-            self._app.post_message(Indexed(task, side, part))
-        self._app.post_message(Indexed(task, side, None))
+    def _index(self, wanted: Sequence[tuple[int, Side, Iterator[Part]]]) -> None:
+        for task, side, parts in wanted:
+            for part in parts:
+                if get_current_worker().is_cancelled:
+                    return
+                self._app.post_message(Indexed(task, side, part))
+            self._app.post_message(Indexed(task, side, None))
 
     def search(self, query: str) -> None:
         """Looks for a text in every run, also in what is indexed meanwhile."""

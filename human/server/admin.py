@@ -112,6 +112,8 @@ class Overview(Message):
     states: dict[str, int]
     slots: int
     """That are taken: by who takes part or has finished."""
+    over: tuple[str, ...]
+    """Why the study's own rule ends it and what follows; nothing while people are wanted."""
     people: tuple[Row, ...]
     conditions: tuple[Tally, ...]
     problems: tuple[ProblemTime, ...]

@@ -5,20 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import time
+import weakref
+from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
-from human.messages import Bye, Join, RefusalError, Refused, ToPerson, from_person
-from human.record import Event
-from human.record.people import AccessError, Person, by_key, by_token, set_state
-from human.server.limits import Bucket, Limits
+from human.messages import Bye, FromPerson, Join, RefusalError, Refused, ToPerson, Try, from_person
+from human.record import ClosedError
+from human.record.people import AccessError, by_key, by_token, people
+from human.server.limits import Bucket, Limits, Newest
 from human.session.flow import take_part
 from human.session.hall import Hall
-from human.session.session import Send, Session
+from human.session.session import Send, Session, goodbye
+from human.session.stopping import OVER, turned_away
 
 if TYPE_CHECKING:
     from websockets.asyncio.server import ServerConnection
 
+_BUCKETS: weakref.WeakKeyDictionary[Session, Bucket] = weakref.WeakKeyDictionary()
+"""Of each person, however often it comes."""
 LOG = logging.getLogger("human.server")
 
 
@@ -39,12 +44,14 @@ async def serve_screen(socket: ServerConnection, hall: Hall, limits: Limits) -> 
     try:
         session = await _join(socket, hall, limits, send)
         if session:
-            await _listen(socket, session, limits, send)
+            with contextlib.closing(Newest(partial(session.handle, send=send), limits.tries_per_second)) as tries:
+                await _listen(socket, session, limits, send, tries)
     except ConnectionClosed:
         pass
     except Exception:
         LOG.exception("a connection failed")
         if session:
+            await session.detach(send)  # while its clock is known
             await drop(hall, session)
         send(Bye(name="error", text="something went wrong here; what was acknowledged is kept, so come again"))
     finally:
@@ -83,42 +90,45 @@ async def _join(socket: ServerConnection, hall: Hall, limits: Limits, send: Send
     if not isinstance(message, Join):
         send(Bye(name="not_joined", text="the first message must be a join"))
         return None
+    if message.client == "bot" and not hall.draft:  # before its link is looked at: that stays as it is
+        send(Bye(name="no_bots", text="this study is locked, and for people; bots take part in drafts (--draft)"))
+        return None
     try:
-        session, key = await _session(hall, message)
+        return await _opened(hall, message, send)
     except AccessError as error:
         send(Bye(name="no_access", text=str(error)))
-        return None
-    await session.attach(send, message.client, key)
-    return session
+    except ClosedError:
+        send(goodbye("revoked"))
+    return None
 
 
-async def _session(hall: Hall, join: Join) -> tuple[Session, str]:
-    """The session of a link or a key, and the key of a new one. Raises AccessError."""
+async def _opened(hall: Hall, join: Join, send: Send) -> Session:
+    """The session of a link or a key, with this screen. Raises AccessError and ClosedError."""
     key = ""
     if join.token:
         person, key = await by_token(hall.record, join.token)
+        if turned_away(hall.study, person, people(hall.record), date.today()):
+            raise AccessError(OVER)
     else:
         person = by_key(hall.record, join.key)
-    if person.id not in hall.sessions:
-        session = Session(hall, person, take_part)
-        await _in_time(hall, person, session)
-        hall.sessions.setdefault(person.id, session)
-    return hall.sessions[person.id], key
+    async with hall.doors[person.id]:
+        if person.id not in hall.sessions:
+            hall.sessions[person.id] = Session(hall, person, take_part)
+        session = hall.sessions[person.id]
+        try:
+            await session.attach(send, join.client, key)
+        except BaseException:
+            await session.detach(send)
+            raise
+    return session
 
 
-async def _in_time(hall: Hall, person: Person, session: Session) -> None:
-    """Raises AccessError for somebody who was away for longer than the study allows, and frees the slot."""
-    minutes, at = hall.study.withdrawal.rejoin_minutes, session.past.at
-    late = bool(minutes and at and time.time() - at > 60 * minutes)
-    if person.state == "joined" and late:
-        await set_state(hall.record, person.id, "left", Event(person.id, "left", data={"by": "time"}))
-    if person.state == "left" or (person.state == "joined" and late):
-        raise AccessError(f"you were away for more than {minutes} minutes, so this place is closed now")
-
-
-async def _listen(socket: ServerConnection, session: Session, limits: Limits, send: Send) -> None:
+async def _listen(
+    socket: ServerConnection, session: Session, limits: Limits, send: Send, tries: Newest[FromPerson]
+) -> None:
     """Hands messages to the session, in order."""
-    bucket, refused = Bucket(limits.messages_per_second, limits.burst), 0
+    bucket, refused = _BUCKETS.setdefault(session, Bucket(limits.messages_per_second, limits.burst)), 0
+    bucket.take()  # coming is something, too
     while not session.done or session.here:
         try:
             async with asyncio.timeout(60 * limits.idle_minutes):
@@ -139,4 +149,7 @@ async def _listen(socket: ServerConnection, session: Session, limits: Limits, se
         except RefusalError as error:
             send(Refused(name=error.name, text=str(error)))
             continue
-        await session.handle(message)
+        if isinstance(message, Try):
+            tries.put(message)
+        else:
+            await session.handle(message, send)

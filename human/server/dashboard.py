@@ -10,7 +10,7 @@ import logging
 import secrets
 from typing import TYPE_CHECKING
 
-from human.messages import Bye, RefusalError
+from human.messages import RefusalError
 from human.record import Event, RecordError
 from human.record.people import AccessError, invite, revoke
 from human.server.admin import (
@@ -124,12 +124,12 @@ class Dashboard:
             case Tell():
                 return await self._tell(message)
             case Revoke():
-                revoke(self.hall.record, message.person)
-                await self._ends(message.person, "no_access", "this place is not open any more")
+                await asyncio.to_thread(revoke, self.hall.record, message.person)
+                await self._ends(message.person)
                 return Done(n=message.n, text=f"{message.person} cannot go on")
             case NewLink():
-                ((person, token),) = invite(self.hall.record, 1, DAYS, again=message.person)
-                await self._ends(person, "replaced", "there is a new link for this place")
+                ((person, token),) = await asyncio.to_thread(invite, self.hall.record, 1, DAYS, again=message.person)
+                await self._ends(person)
                 return Done(n=message.n, text=f"the new link of {person}", link=f"{self.base}/#{token}")
 
     async def _pause(self, message: PauseStudy | GoOn) -> Done:
@@ -138,7 +138,7 @@ class Dashboard:
             await self.hall.record.write(Event("", "study_paused" if paused else "study_resumed"))
             self.hall.paused = paused
             for session in list(self.hall.sessions.values()):
-                session.hall_paused()
+                session.run_clock()
         return Done(n=message.n, text="the study is paused" if paused else "the study goes on")
 
     async def _tell(self, message: Tell) -> Done:
@@ -152,10 +152,8 @@ class Dashboard:
         there = bool(session and session.here)
         return Done(n=message.n, text=f"{message.person} {'is told' if there else 'is told on coming back'}")
 
-    async def _ends(self, person: str, name: str, text: str) -> None:
+    async def _ends(self, person: str) -> None:
         """Ends the session of somebody whose key is none any more."""
-        session = self.hall.sessions.get(person)
-        if session:
-            self.hall.forgets(session)
-            await session.stop()
-            session.tell(Bye(name=name, text=text))
+        async with self.hall.doors[person]:  # its screen may be coming just now
+            if session := self.hall.sessions.get(person):
+                await session.closed()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from arena.command import fail
 from human.record import Record, RecordError
@@ -31,7 +32,7 @@ def opened(path: Path, *, draft: bool) -> tuple[Study, Stimuli, str]:
         study = read_study(path)
         return study, read_stimuli(study), "draft"
     study, stimuli, lock = locked(path)
-    return study, stimuli, f"{lock.toml} {lock.stimuli} {lock.rules_hash}"
+    return study, stimuli, f"{lock.toml} {lock.stimuli} {lock.rules_hash} {lock.trials}"
 
 
 @contextmanager
@@ -95,8 +96,24 @@ def seated(names: Iterable[str], study: Study, slots: int, stack: ExitStack) -> 
 
 
 def private_file(path: Path, text: str) -> None:
-    """Writes a file that only its owner can read; one that is there is replaced."""
-    new = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    """Writes a file that only its owner can read; one that is there is replaced. Raises OSError."""
+    with private(path) as file:
         file.write(text)
-    os.replace(new, path)
+
+
+@contextmanager
+def private(path: Path) -> Iterator[TextIO]:
+    """A file that only its owner can read, of a new name, which takes ``path``'s place when all went well.
+
+    Raises OSError, before anything else is done where the folder takes no file.
+    """
+    number, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)  # 0600, and never one that is there
+    try:
+        with os.fdopen(number, "w", encoding="utf-8") as file:
+            yield file
+            file.flush()
+            os.fsync(number)
+        os.replace(name, path)
+    except BaseException:
+        os.unlink(name)
+        raise

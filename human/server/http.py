@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit
 
 from human.server.limits import Limits
 
@@ -15,6 +14,21 @@ if TYPE_CHECKING:
 SOCKET, ADMIN = "/socket", "/admin"
 RESEARCHERS = 8
 """Dashboards at once."""
+
+
+def path_of(request: Request | None) -> str:
+    """What a request asks for, to the letter, without its query: the door and what lies behind it must agree."""
+    return request.path.partition("?")[0] if request else ""
+
+
+def dressed(connection: ServerConnection, request: Request, response: Response) -> None:
+    """Gives an answer that opens no websocket the page's headers, where it does not have them: ``process_response``."""
+    from human.page.files import HEADERS
+
+    if response.status_code != HTTPStatus.SWITCHING_PROTOCOLS:
+        for name, value in HEADERS.items():
+            if name not in response.headers:
+                response.headers[name] = value
 
 
 class Door:
@@ -30,7 +44,7 @@ class Door:
         from human.dashboard.files import PATH, dashboard_for
         from human.page.files import response_for
 
-        path = urlsplit(request.path).path
+        path = path_of(request)
         if path not in (SOCKET, ADMIN):
             return dashboard_for(path) if path.startswith(PATH) else response_for(path)
         if any(origin not in self.origins for origin in request.headers.get_all("Origin")):

@@ -9,12 +9,14 @@ import string
 import time
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
+from datetime import date
 
 from agents.chance import Picks, stable_key
 from human.record import Record
 from human.record.people import GONE, people
 from human.server.admin import Overview, ProblemTime, Row, Tally
 from human.session.hall import Hall
+from human.session.stopping import over
 
 _AT_ONCE = 2_000
 """Events that are read before others have their turn."""
@@ -67,8 +69,11 @@ class Watch:
         met = Counter(self._letters[condition] for _, condition, _ in done if condition in self._letters)
         times: dict[str, list[float]] = defaultdict(list)
         for problem, _, seconds in done:
-            times[problem].append(seconds)
+            if seconds is not None:  # else it was never the person's turn
+                times[problem].append(seconds)
         study = self.hall.study
+        ended = over(study, everybody, date.today())
+        advice = "Nobody further is let in." if study.stopping.enforce else "Invite nobody further."
         return Overview(
             study=study.name,
             draft=self.hall.draft,
@@ -76,6 +81,7 @@ class Watch:
             wanted=study.participants,
             trials=study.trials.per_person,
             now=round(time.time(), 1),
+            over=(*ended, advice) if ended else (),
             states=dict(Counter(row.state for row in rows)),
             slots=len({who.slot for who in everybody if who.slot is not None and who.state not in GONE}),
             people=rows,

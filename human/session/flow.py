@@ -2,54 +2,67 @@
 
 from __future__ import annotations
 
-from human.messages import Page, Question
-from human.record.people import give_slot
-from human.session.forms import Answers, asked, wrong
-from human.session.session import Session
-from human.study import Trial, trials_for
-from human.study.exclusion import Taken, reasons
+from collections.abc import Sequence
+from datetime import date
+from functools import partial
 
-AGREE, DECLINE = "agree", "decline"
+from human.messages import Page, Question
+from human.record.people import Person, give_slot, people
+from human.session.forms import Answers, asked, wrong
+from human.session.judged import taken
+from human.session.session import Session
+from human.session.stopping import OVER, turned_away
+from human.study import Study, Trial, trials_for, wording
+from human.study.exclusion import reasons
 
 
 async def take_part(session: Session) -> None:
     """A person's whole session."""
     study = session.hall.study
-    if not await _consents(session):
+    if session.past.left:
+        _closed(session)
+        return
+    if not session.past.over and not _may_begin(study, session.person, people(session.hall.record)):
+        session.show(_last(wording.CLOSED, OVER))
+        return
+    if session.past.over == "declined" or not await _consents(session):
         await session.declines()
-        session.show(_last("You do not take part", "Nothing is stored of you. You can close this window."))
+        session.show(_last("You do not take part", "Nothing is stored of you. You can leave."))
         return
-    understood = await _understands(session)
-    if not understood and study.exclusion.comprehension:
-        await _end(session, understood=False, attention=0)
+    if not await _understands(session) and study.exclusion.comprehension:
+        await _end(session, (), debriefed=False)
         return
-    slot = await give_slot(session.hall.record, session.person)
+    may = partial(_may_begin, study, session.person)
+    if (slot := await give_slot(session.hall.record, session.person, may)) is None:
+        session.show(_last(wording.CLOSED, OVER))
+        return
     trials = trials_for(study, session.hall.stimuli, slot)
     counted = sum(not trial.practice for trial in trials)
-    attention = 0
     for number, trial in enumerate(trials, start=1 - (len(trials) - counted)):
         if trial.rest:
-            text = f"You have done {number - 1} of {counted}. Go on when you like: no clock runs now."
-            await session.ask(Page(id=f"{trial.id}/rest", title="A break", text=(text,)))
-        answers = await _trial(session, trial, number, counted)
-        checks = [one for one in trial.questions if one in study.attention]
-        attention += len(wrong(checks, answers))
-    await session.ask(Page(id="exit", title="Some last questions", questions=asked(study.exit)))
-    await _end(session, understood=True, attention=attention)
+            text = wording.rest(number - 1, counted)
+            await session.ask(Page(id=f"{trial.id}/rest", title=wording.REST, text=(text,)))
+        await _trial(session, trial, number, counted)
+    await session.ask(Page(id="exit", title=wording.EXIT, questions=asked(study.exit)))
+    await _end(session, trials, debriefed=True)
+
+
+def _may_begin(study: Study, person: Person, everybody: list[Person]) -> bool:
+    return not turned_away(study, person, everybody, date.today())
 
 
 async def _consents(session: Session) -> bool:
     consent = session.hall.study.consent
     choice = Question(
         id="consent",
-        text="Do you take part?",
+        text=wording.CHOICE,
         kind="choice",
-        options=(consent.agree, "I do not take part."),
+        options=(consent.agree, wording.DECLINE),
     )
     page = Page(
         id=f"consent/{consent.version}",
-        title="Taking part",
-        text=_paragraphs(consent.text),
+        title=wording.CONSENT,
+        text=wording.consent(session.hall.study),
         questions=(choice,),
     )
     return (await session.ask(page))["consent"] == consent.agree
@@ -59,60 +72,49 @@ async def _understands(session: Session) -> bool:
     """Instructions and the check of them, as often as they may be taken."""
     study = session.hall.study
     for attempt in range(1, study.instructions.attempts + 1):
+        again = (wording.AGAIN,) if attempt > 1 else ()
         for number, text in enumerate(study.instructions.pages, start=1):
-            title = f"How it works, {number} of {len(study.instructions.pages)}"
-            await session.ask(Page(id=f"instructions/{attempt}/{number}", title=title, text=_paragraphs(text)))
+            said = (*(again if number == 1 else ()), *wording.paragraphs(text))
+            title = wording.instructions(study, number)
+            await session.ask(Page(id=f"instructions/{attempt}/{number}", title=title, text=said))
         if not study.comprehension:
             return True
-        again = ("That was not all right. Please read the pages again.",) if attempt > 1 else ()
-        page = Page(
-            id=f"comprehension/{attempt}",
-            title="Is everything clear?",
-            text=again,
-            questions=asked(study.comprehension),
-        )
+        page = Page(id=f"comprehension/{attempt}", title=wording.CHECK, questions=asked(study.comprehension))
         if not wrong(study.comprehension, await session.ask(page)):
             return True
     return False
 
 
-async def _trial(session: Session, trial: Trial, number: int, of: int) -> Answers:
+async def _trial(session: Session, trial: Trial, number: int, of: int) -> None:
     """One problem, the questions after it, and after practice what was right."""
     name = f"{trial.id}/questions"
-    found: Answers = {}
 
     async def questions() -> Answers:
         if not trial.questions:
             return {}
-        return await session.ask(Page(id=name, title="About this problem", questions=asked(trial.questions)))
+        return await session.ask(Page(id=name, title=wording.QUESTIONS, questions=asked(trial.questions)))
 
     await session.solve(trial, number if not trial.practice else 0, 0 if trial.practice else of, questions)
-    found = await questions()
+    await questions()
     if trial.practice and trial.feedback:
-        await session.ask(Page(id=f"{trial.id}/feedback", title="That was practice", text=(trial.feedback,)))
-    return found
+        await session.ask(Page(id=f"{trial.id}/feedback", title=wording.FEEDBACK, text=(trial.feedback,)))
 
 
-async def _end(session: Session, *, understood: bool, attention: int) -> None:
+async def _end(session: Session, trials: Sequence[Trial], *, debriefed: bool) -> None:
     """Debriefing and a code; who is excluded gets another, or none."""
     study = session.hall.study
-    why = reasons(study.exclusion, Taken(understood, attention, session.seconds()))
+    why = reasons(study.exclusion, taken(study, trials, session.past))
     await session.over("excluded" if why else "finished", reasons=why)
     code = study.screened_code if why else study.completion_code
-    text = [paragraph for page in study.debrief.pages for paragraph in _paragraphs(page)] if understood else []
-    if study.withdrawal.text:
-        text += _paragraphs(study.withdrawal.text)
-    text.append(f"Your name in our records is {session.person.id}.")
-    if code:
-        text.append(f"Your code: {code}")
-    if study.contact:
-        text.append(f"Questions: {study.contact}")
-    session.show(_last("Thank you", *text))
+    session.show(_last(wording.END, *wording.goodbye(study, session.person.id, code, debriefed=debriefed)))
+
+
+def _closed(session: Session) -> None:
+    """For who comes back after its place was closed. Whoever left gets the same code, however much was finished."""
+    study = session.hall.study
+    text = wording.goodbye(study, session.person.id, study.screened_code, debriefed=True)
+    session.show(_last(wording.CLOSED, wording.away(study), *text))
 
 
 def _last(title: str, *text: str) -> Page:
     return Page(id="end", title=title, text=text, last=True)
-
-
-def _paragraphs(text: str) -> tuple[str, ...]:
-    return tuple(" ".join(part.split()) for part in text.split("\n\n") if part.strip())

@@ -52,7 +52,7 @@ def _fitting(one: Asked, value: str | int | float) -> str | int | float:
         return value
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):  # no number, or one of hundreds of digits
         raise RefusalError("not_answered", f"please answer with a number: {one.text}") from None
     if one.kind == "number" and abs(number) < 1e15:
         return int(number) if number.is_integer() else number

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Hall:
     paused: bool = False
     sessions: dict[str, Session] = field(default_factory=dict)
     """By pseudonym: those that a screen has come to since the server began."""
+    doors: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    """By pseudonym: held while a screen comes in, and while it is found out that none will."""
 
     def __post_init__(self) -> None:
         self.task: Task = load_task(self.study.task)

@@ -8,7 +8,7 @@ from typing import Any
 
 from arena.reference import Begun
 from human.messages import End, Give, Pen, Undo, Write
-from human.record import Event
+from human.record import BY_RESEARCHER, Event
 from human.session.forms import Answers
 from human.session.turns import span_of
 
@@ -28,9 +28,12 @@ class Unfinished:
     shown: int = 0
     """Characters that were on the screen."""
     clock: float = 0.0
+    """It stands when the solution is over (``begun.ended``)."""
     asked: float | None = None
     """On the clock: when the person was asked first."""
     extended: int = 0
+    paused: bool = False
+    """By the person, who has not gone on."""
     seconds: list[list[float]] = field(default_factory=list)
     """Of the person's turns: until the first action, and in all."""
 
@@ -52,6 +55,8 @@ class Past:
     """From the researcher."""
     over: str = ""
     """How it ended for good."""
+    left: bool = False
+    """By going away: its place was closed."""
 
 
 def past_of(events: Iterable[Event]) -> Past:
@@ -59,7 +64,7 @@ def past_of(events: Iterable[Event]) -> Past:
     past = Past()
     for event in events:
         past.last = max(past.last, event.n or 0)
-        if event.kind in ("message", "link", "revoked"):  # nothing that the person did
+        if event.kind in BY_RESEARCHER:
             if event.kind == "message":
                 past.messages.append(event.data["text"])
             continue
@@ -68,20 +73,34 @@ def past_of(events: Iterable[Event]) -> Past:
             past.answers[event.data["page"]] = event.data["answers"]
         elif event.kind in ("finished", "declined", "left", "excluded"):
             past.over = event.kind
+            past.left |= event.kind == "left"
         if event.trial:
             _in_trial(past, event)
     return past
 
 
+def tick(past: Past, trial: str, clock: float) -> None:
+    """The clock of a trial had come so far, if that is not over."""
+    found = past.trials.setdefault(trial, Unfinished())
+    if not found.begun.ended:
+        found.clock = max(found.clock, clock)
+
+
 def _in_trial(past: Past, event: Event) -> None:
     trial = past.trials.setdefault(event.trial, Unfinished())
-    trial.clock = max(trial.clock, event.clock or 0.0)
+    tick(past, event.trial, event.clock or 0.0)
     match event.kind:
         case "turn":
             span = span_of(event.data["turn"])
             pens = tuple((unit, name) for unit, name in event.data["pens"])
             trial.begun = Begun((*trial.begun.spans, span), pens)
             trial.acts += sum(not isinstance(message, Pen) for message, _ in trial.done)
+            trial.done.clear()
+            if "seconds" in event.data:
+                trial.seconds.append(event.data["seconds"])
+        case "over":
+            pens = tuple((unit, name) for unit, name in event.data["pens"])
+            trial.begun = Begun(trial.begun.spans, pens, event.data["ended"], event.data["error"])
             trial.done.clear()
             if "seconds" in event.data:
                 trial.seconds.append(event.data["seconds"])
@@ -95,6 +114,8 @@ def _in_trial(past: Past, event: Event) -> None:
             trial.asked = event.clock if trial.asked is None else trial.asked
         case "extended":
             trial.extended += 1
+        case "paused" | "resumed":
+            trial.paused = event.kind == "paused"
         case "episode":
             past.finished[event.trial] = {name: event.data[name] for name in ("practice", "seconds")}
         case _:

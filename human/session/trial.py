@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -11,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 from agents.person import Person
 from arena.engines import play_job
 from arena.jobs import Job
-from arena.policy import OnDemand, parse
+from arena.policy import OnDemand
 from arena.reference import Begun
 from human.clock import Clock
 from human.desk import LookBack, MessageDesk
-from human.messages import Ask, Notice, Problem, Time, ToPerson
-from human.record import Event
+from human.messages import Ask, Notice, Over, Problem, Time, ToPerson
+from human.record import ClosedError, Event
 from human.session.past import Unfinished
 from human.session.turns import turn_of
 from human.study import Trial
+from human.study.assignment import beginning, played
 from human.study.config import PERSON
 
 if TYPE_CHECKING:
@@ -52,18 +54,23 @@ class TrialRun:
     def __post_init__(self) -> None:
         trials = self.hall.study.trials
         self.clock = Clock(self.past.clock)
+        self._end = self.past.begun
+        """What was played."""
+        self.over = bool(self._end.ended)
+        """The solution has ended: the clock stands, and all that is left is to rate it."""
+        if self.over:
+            self.clock.pause()
+        self._timer: asyncio.Task[None] | None = None
         self.extended = self.past.extended
         self._asked = self.past.asked
         self._stop, self._changed = asyncio.Event(), asyncio.Event()
-        self._ended = 0.0
-        """On the clock: when the solution was over."""
         self._noting: set[asyncio.Task[None]] = set()
-        self.policy = parse(self.trial.policy).check(self.trial.names)
+        self.policy = played(self.trial).check(self.trial.names)
         self.desk = MessageDesk(
             self._tell,
             self.clock,
             kind=self.kind,
-            pace=trials.pace or None,
+            pace=None if self.over else trials.pace or None,
             look_back=self._look_back,
             demand=isinstance(self.policy.schedule, OnDemand),
         )
@@ -73,7 +80,11 @@ class TrialRun:
 
     def again(self) -> list[ToPerson]:
         """What a screen that has just come is told."""
-        return [self.problem, *self.desk.again(), self.time()]
+        return [
+            self.problem,
+            *map(self._blind, self.desk.again()),
+            Over(ended=self._end.ended) if self.over else self.time(),
+        ]
 
     @property
     def problem(self) -> Problem:
@@ -113,7 +124,14 @@ class TrialRun:
         """An event of this trial, now on its clock."""
         return Event(self.person, kind, self.trial.id, round(self.clock.now(), 3), n, data)
 
+    def _blind(self, message: ToPerson) -> ToPerson:
+        """The same for who writes alone, under every condition."""
+        if isinstance(message, Ask) and self.trial.partner is None:
+            return message.model_copy(update={"unit": "word", "unfinished": False})
+        return message
+
     def _tell(self, message: ToPerson) -> None:
+        message = self._blind(message)
         if isinstance(message, Ask) and self._asked is None:
             self._asked = self.clock.now()
             self._changed.set()
@@ -123,7 +141,12 @@ class TrialRun:
 
     def _note(self, event: Event) -> None:
         """Writes an event that nobody waits for."""
-        task = asyncio.ensure_future(self.hall.record.write(event))
+
+        async def write() -> None:
+            with contextlib.suppress(ClosedError):  # whatever is done next finds out
+                await self.hall.record.write(event)
+
+        task = asyncio.ensure_future(write())
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
 
@@ -133,8 +156,10 @@ class TrialRun:
         """Plays it to its end, and records it with its grade. Gives what was recorded."""
         self.begun = True
         for message in self.again():
-            self.send(message)
-        timer = asyncio.ensure_future(self._keep_time())
+            if not isinstance(message, Over):  # that is told when all of it is on the screen
+                self.send(message)
+        if not self.over:
+            self._timer = asyncio.ensure_future(self._keep_time())
         try:
             episode = await play_job(
                 self.job(),
@@ -146,10 +171,11 @@ class TrialRun:
                 note=self._turn,
             )
         finally:
-            timer.cancel()
+            self._stand()
         episode.grade = await self.hall.grade(episode, self.trial.problem.answer)
-        seconds = self._ended - (self._ended if self._asked is None else self._asked)
-        made: dict[str, Any] = {"practice": self.trial.practice, "seconds": round(seconds, 3)}
+        made: dict[str, Any] = {"practice": self.trial.practice, "seconds": None}
+        if self._asked is not None:  # else the partner ended it before it was the person's turn
+            made["seconds"] = round(self.spent, 3)
         await self.hall.record.write(self.event("episode", episode=json.loads(episode.line()), **made))
         return made
 
@@ -164,18 +190,37 @@ class TrialRun:
             condition=trial.condition,
             prefix=trial.prefix,
             parent_id=trial.parent_id,
-            prefix_units=trial.prefix_units,
+            prefix_units=None if trial.parent_id is None else beginning(self.trial, self.policy).unit + 1,
             absent=tuple(absent),
         )
 
     async def _turn(self, begun: Begun) -> None:
-        span, pens = begun.spans[-1], [list(pen) for pen in begun.pens]
-        mine: dict[str, Any] = {"seconds": self.desk.seconds} if span.author == PERSON else {}
-        await self.hall.record.write(self.event("turn", turn=turn_of(span), pens=pens, **mine))
+        """Records the last turn; when the solution is over, only remembers it until all of it is on the screen."""
+        self._end = begun
+        if not begun.ended:
+            pens = [list(pen) for pen in begun.pens]
+            mine = self._seconds() if begun.spans[-1].author == PERSON else {}
+            await self.hall.record.write(self.event("turn", turn=turn_of(begun.spans[-1]), pens=pens, **mine))
+
+    def _seconds(self) -> dict[str, Any]:
+        """Of the person's last turn, once: one that was stopped with nothing written has seconds and is no turn."""
+        seconds, self.desk.seconds = self.desk.seconds, []
+        return {"seconds": seconds} if seconds else {}
 
     async def _look_back(self, ended: str, together: bool) -> dict[str, Any]:
-        self._ended = self.clock.now()
+        if not self.over:
+            self._stand()
+            pens = [list(pen) for pen in self._end.pens]
+            over = self.event("over", ended=ended, error=self._end.error, pens=pens, **self._seconds())
+            await self.hall.record.write(over)
         return await self.look_back(ended, together)
+
+    def _stand(self) -> None:
+        """The solution is over: nothing counts any more."""
+        self.over = True
+        self.clock.pause()
+        if self._timer:
+            self._timer.cancel()
 
     def _left(self) -> float | None:
         """Seconds until the time is up; None where that is not known, or never."""
@@ -183,8 +228,23 @@ class TrialRun:
             return None
         return self._asked + self._limit - self.clock.now()
 
+    @property
+    def stopped(self) -> bool:
+        """Its time is up: nothing more is taken."""
+        return self._stop.is_set()
+
     async def _keep_time(self) -> None:
         """Stops the solution when its time is up, on its own clock."""
+        while not self.stopped:
+            await self._until_late()
+            async with self.lock:
+                while not self.desk.idle:  # what was acknowledged counts
+                    await asyncio.sleep(0)
+                if (left := self._left()) is not None and left <= 0:  # else it was extended while that was written
+                    self._stop.set()
+        self.send(Notice(text="the time for this problem is over; what you had sent counts"))
+
+    async def _until_late(self) -> None:
         while (left := self._left()) is None or left > 0:
             self._changed.clear()
             waits = {asyncio.ensure_future(self._changed.wait())}
@@ -195,8 +255,3 @@ class TrialRun:
             finally:
                 for one in waits:
                     one.cancel()
-        async with self.lock:
-            while not self.desk.idle:  # what was acknowledged counts
-                await asyncio.sleep(0)
-            self._stop.set()
-        self.send(Notice(text="the time for this problem is over; what you had sent counts"))

@@ -18,10 +18,11 @@ from dataclasses import dataclass, replace
 
 from agents.chance import Picks, stable_key
 from agents.contract import Span
+from agents.replay import Reader
 from agents.units import RULES
-from arena.policy import Policy, Solo
+from arena.policy import Policy, Solo, parse
 from arena.tasks import Problem
-from human.study.config import PARTNER, PERSON, Condition, Probe, Question, Study
+from human.study.config import PARTNER, PERSON, PRACTICE, Condition, Probe, Question, Study
 from human.study.stimuli import Stimuli, Stimulus
 
 
@@ -135,7 +136,7 @@ def practice_trials(study: Study) -> list[Trial]:
         Trial(
             f"p{number:02d}",
             Problem(f"practice/{number}", one.question, one.answer),
-            "practice",
+            PRACTICE,
             str(Policy("word", Solo(PERSON))),
             (Span(PARTNER, one.prefix),) if one.prefix else (),
             parent_id=f"practice/{number}:written" if one.prefix else None,
@@ -145,6 +146,25 @@ def practice_trials(study: Study) -> list[Trial]:
         )
         for number, one in enumerate(study.practice, start=1)
     ]
+
+
+def played(trial: Trial) -> Policy:
+    """The policy that a trial is played by. Who goes on alone to the end writes words, whatever a beginning was cut by.
+
+    Else what is asked for, and what counts when the time is up, would tell conditions apart. Only where a beginning
+    breaks off so that no word can open, its own unit has to do.
+    """
+    given, words = parse(trial.policy), Policy("word", Solo(PERSON))
+    alone = trial.partner is None
+    return words if alone and words.rule.can_open(beginning(trial, words).state) else given
+
+
+def beginning(trial: Trial, policy: Policy) -> Reader:
+    """A reader of the beginning in units of a policy."""
+    reader = Reader(policy.rule)
+    for span in trial.prefix:
+        reader.skip(span.steps())
+    return reader
 
 
 def _trial(name: str, condition: Condition, stimulus: Stimulus) -> Trial:

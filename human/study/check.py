@@ -76,7 +76,7 @@ def _people(study: Study) -> Iterator[Finding]:
     if not study.withdrawal.text.strip() or study.withdrawal.days < 1:
         yield error("[withdrawal]", "give text and days: how, and for how long, one may have everything deleted")
     if study.withdrawal.rejoin_minutes < 1:
-        yield warning("[withdrawal] rejoin_minutes", "is 0: who loses the connection is a drop-out; allow some minutes")
+        yield warning("[withdrawal] rejoin_minutes", "is 0: who leaves holds the slot for ever; give minutes, as 30")
     code = study.completion_code.strip()
     if not code:
         yield warning("[study] completion_code", "is empty; a recruiting site cannot tell who finished")
@@ -150,6 +150,16 @@ def _blindness(study: Study) -> Iterator[Finding]:
                 yield warning(
                     where, f"has {name!r}, which names a condition or partner; call that otherwise in the file"
                 )
+    for key, units, why in (
+        ("unit", {one.unit for one in study.conditions if one.cut}, "where a beginning breaks off"),
+        ("policy", {one.policy.partition(":")[0] for one in study.conditions if one.live}, "what a turn is made of"),
+    ):
+        if len(units) > 1:
+            yield warning(
+                f"[[conditions]] {key}",
+                f"they differ in unit ({', '.join(sorted(units))}): people see {why}, which tells conditions apart; "
+                "give all the same",
+            )
 
 
 def _design(study: Study) -> Iterator[Finding]:

@@ -20,6 +20,8 @@ from human.study.reading import table
 
 PERSON = "human"
 """Who a person is in policies and episodes."""
+PRACTICE = "practice"
+"""The condition that practice trials are recorded under."""
 PARTNER = "partner"
 """Who wrote the beginnings of practice trials."""
 
@@ -170,6 +172,8 @@ class Stopping:
     latest: date | None = None
     rule: str = ""
     """The same in words."""
+    enforce: bool = False
+    """The server lets nobody further in then; who is inside goes on. Else the researcher stops."""
 
 
 @dataclass(frozen=True)
@@ -199,8 +203,8 @@ class Calibration:
 class Withdrawal:
     """Leaving, coming back, and having everything deleted."""
 
-    rejoin_minutes: int = 0
-    """How long after a lost connection a person may go on."""
+    rejoin_minutes: int = 30
+    """Who has no screen for so long has left: its place is closed. 0: nobody ever has."""
     days: int = 0
     """How long after taking part all may be deleted on request."""
     text: str = ""
@@ -311,6 +315,8 @@ class Study(Head, Body):
         """Who is left out, when it is over, what is compared: what must not be chosen after looking."""
         latest = self.stopping.latest
         stopping = {**asdict(self.stopping), "latest": latest and latest.isoformat(), "participants": self.participants}
+        if not self.stopping.enforce:
+            del stopping["enforce"]  # locks that were made before there was this key hold
         return {"exclusion": asdict(self.exclusion), "stopping": stopping, "analysis": asdict(self.analysis)}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,9 @@ from human.study.assignment import trials_for
 from human.study.config import Study, read_study
 from human.study.stimuli import Stimuli, read_stimuli
 
-SCHEMA = 1
+SCHEMA = 2
+UNBOUNDED = 2
+"""Slots that are sealed, for each person wanted, where no rule says how many may begin."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +33,9 @@ class Lock:
     stimuli: str
     """Of the stimuli file's bytes."""
     trials: str
-    """Of all that the wanted people's slots meet: the code that deals them must not change either."""
+    """Of all that is dealt in `slots` slots: the code that deals it must not change either."""
+    slots: int
+    """As many as people may begin by [stopping] recruited."""
     rules: dict[str, Any]
     """Exclusion, stopping and analysis, to be read."""
     rules_hash: str
@@ -42,6 +46,8 @@ class Lock:
     """Time, UTC."""
     power: str
     """What was known of the study's power."""
+    whole: str = ""
+    """Of all that stands above, as JSON with sorted keys."""
 
 
 def seal(study: Study, stimuli: Stimuli, power: str) -> Lock:
@@ -60,12 +66,14 @@ def seal(study: Study, stimuli: Stimuli, power: str) -> Lock:
         study.sha256,
         stimuli.sha256,
         _trials_hash(study, stimuli),
+        sealed_slots(study),
         rules,
         _hash_of(rules),
         versions()["tandem-arena"],
         datetime.now(UTC).isoformat(timespec="seconds"),
         power,
     )
+    lock = replace(lock, whole=_whole(lock))
     replace_file(path, (json.dumps(asdict(lock), indent=1, ensure_ascii=False) + "\n").encode())
     return lock
 
@@ -74,14 +82,14 @@ def read_lock(study: Study) -> Lock:
     """The lock beside a study's file. Raises UserError where there is none, or none that can be read."""
     path = study.lock_path
     try:
-        lock = Lock(**json.loads(path.read_bytes()))
+        given = json.loads(path.read_bytes())
+        if given["schema"] != SCHEMA:
+            fail(f"{path}: schema {given['schema']!r} is not {SCHEMA}, which this version reads")
+        return Lock(**given)
     except FileNotFoundError:
         fail(f"{path}: the study is not locked; lock it with python -m human.study lock {study.path}")
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         fail(f"{path}: cannot be read as a lock ({error}); restore it from a backup")
-    if lock.schema != SCHEMA:
-        fail(f"{path}: schema {lock.schema!r} is not {SCHEMA}, which this version reads")
-    return lock
 
 
 def locked(path: Path) -> tuple[Study, Stimuli, Lock]:
@@ -98,7 +106,18 @@ def locked(path: Path) -> tuple[Study, Stimuli, Lock]:
         fail(f"{stimuli.path}: {since}; restore the file, or lock the study under another name")
     if _trials_hash(study, stimuli) != lock.trials:
         fail(f"{path}: this version of tandem-arena deals other trials than {lock.package}; install that one")
+    if lock.whole != _whole(lock):
+        fail(f"{study.lock_path}: is not what was written when the study was locked; restore it from a backup")
     return study, stimuli, lock
+
+
+def sealed_slots(study: Study) -> int:
+    """As many slots as may be dealt: nobody's is further on than so many people who began before."""
+    return max(study.participants, study.stopping.recruited or UNBOUNDED * study.participants)
+
+
+def _whole(lock: Lock) -> str:
+    return _hash_of({name: value for name, value in asdict(lock).items() if name != "whole"})
 
 
 def _hash_of(plain: Any) -> str:
@@ -118,6 +137,6 @@ def _trials_hash(study: Study, stimuli: Stimuli) -> str:
             )
             for trial in trials_for(study, stimuli, slot)
         ]
-        for slot in range(study.participants)
+        for slot in range(sealed_slots(study))
     ]
     return _hash_of(slots)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib import resources
 from typing import Literal
 
+from agents.asking import units
 from agents.contract import joined_text
+from arena.policy import parse
 from arena.terminal import visible
-from human.study.assignment import Trial, trials_for
+from human.study import wording
+from human.study.assignment import Trial, played, trials_for
 from human.study.config import Question, Study
 from human.study.stimuli import Stimuli
 
@@ -33,34 +36,39 @@ class Screen:
 def screens(study: Study, stimuli: Stimuli, slot: int) -> Iterator[Screen]:
     """What who takes this slot sees."""
     yield Screen(
-        "Consent",
+        wording.CONSENT,
         (
-            Part("text", study.consent.text.strip()),
-            Part("text", f"It takes about {study.consent.minutes} minutes. {study.withdrawal.text}".strip()),
-            Part("text", f"Questions: {study.contact}. Ethics: {study.ethics}. {study.retention}"),
-            Part("options", f"[ ] {study.consent.agree}"),
+            *_texts(wording.consent(study)),
+            Part("question", wording.CHOICE),
+            Part("options", f"( ) {study.consent.agree}\n( ) {wording.DECLINE}"),
             Part("note", f"version {study.consent.version}"),
         ),
     )
     for number, page in enumerate(study.instructions.pages, start=1):
-        yield Screen(f"Instructions, page {number}", (Part("text", page.strip()),))
+        yield Screen(wording.instructions(study, number), _texts(wording.paragraphs(page)))
     if study.comprehension:
         said = f"{study.instructions.attempts} attempts; after each the instructions are shown again"
-        yield Screen("Comprehension check", (*_asked(study.comprehension), Part("note", said)))
+        yield Screen(wording.CHECK, (*_asked(study.comprehension), Part("note", said)))
     counted = 0
     for trial in trials_for(study, stimuli, slot):
         if trial.rest:
-            yield Screen("Break", (Part("text", "Take a break, and go on when you like."),))
+            yield Screen(wording.REST, _texts((wording.rest(counted, study.trials.per_person),)))
         counted += not trial.practice
         title = "Practice" if trial.practice else f"Problem {counted} of {study.trials.per_person}"
         yield Screen(title, tuple(_trial(study, trial)))
+        if trial.questions:
+            yield Screen(wording.QUESTIONS, tuple(_asked(trial.questions)))
+        if trial.practice and trial.feedback:
+            yield Screen(wording.FEEDBACK, _texts((trial.feedback,)))
     if study.exit:
-        yield Screen("At the end", tuple(_asked(study.exit)))
-    for page in study.debrief.pages:
-        yield Screen("Debriefing", (Part("text", page.strip()),))
-    code = f"Your completion code: {study.completion_code}" if study.completion_code else "Thank you."
+        yield Screen(wording.EXIT, tuple(_asked(study.exit)))
+    last = wording.goodbye(study, "p-abcd2345 (everybody has another)", study.completion_code, debriefed=True)
     other = f"who is excluded sees {study.screened_code!r}" if study.screened_code else "who is excluded sees no code"
-    yield Screen("Code", (Part("text", code), Part("note", other)))
+    yield Screen(wording.END, (*_texts(last), Part("note", other)))
+
+
+def _texts(texts: Iterable[str]) -> tuple[Part, ...]:
+    return tuple(Part("text", text) for text in texts)
 
 
 def _trial(study: Study, trial: Trial) -> Iterator[Part]:
@@ -74,20 +82,24 @@ def _trial(study: Study, trial: Trial) -> Iterator[Part]:
     limit = f"{trials.seconds:g} seconds" if trials.seconds else "no time limit"
     more = f", {trials.extensions} times {trials.extension_seconds:g} more on request" if trials.extensions else ""
     yield Part("text", f"It is your turn ({limit}{more}).")
-    if trial.feedback:
-        yield Part("text", trial.feedback)
-    yield from _asked(trial.questions)
     yield Part("note", _behind(trial, study))
 
 
 def _behind(trial: Trial, study: Study) -> str:
     """What no participant may know."""
-    said = f"{trial.id}: {trial.problem.id}, answer {trial.problem.answer}, {trial.condition}, {trial.policy}"
-    if trial.parent_id:
-        said += f", the first {trial.prefix_units} units of {trial.parent_id}"
+    said = f"{trial.id}: {trial.problem.id}, answer {trial.problem.answer}, {trial.condition}, {_policy(trial)}"
+    if trial.parent_id and trial.prefix_units is not None:
+        cut = parse(trial.policy).unit
+        said += f", after the first {trial.prefix_units} {units(cut, trial.prefix_units)} of {trial.parent_id}"
     if trial.partner:
         said += f", with {trial.partner}"
     return f"{said}; partner's text at {study.trials.pace:g} units a second"
+
+
+def _policy(trial: Trial) -> str:
+    """What is played, which is not what a beginning was cut by."""
+    policy = played(trial)
+    return str(policy) if trial.partner else f"{units(policy.unit, 2)} to the end"
 
 
 def _asked(questions: tuple[Question, ...]) -> Iterator[Part]:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from agents.chance import Picks, stable_key
 from agents.contract import Span
 from arena.command import fail
-from arena.episode import Episode, SpanRecord, assemble, cut, disassemble
+from arena.episode import Episode, EpisodeError, SpanRecord, assemble, cut, disassemble
 from arena.lines import read_lines
 from arena.policy import parse
 from arena.tasks import Problem, Task, TaskError, find_problem, load_task
@@ -152,6 +152,8 @@ def read_stimuli(study: Study) -> Stimuli:
         fail(f"{path}: there are no stimuli; {again}")
     found = []
     for number, given in read_lines(path):
+        if not isinstance(given, dict):
+            fail(f"{path}:{number}: {given if isinstance(given, EpisodeError) else 'not a stimulus'}; {again}")
         try:
             found.append(Stimulus.of_line(given))
         except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:

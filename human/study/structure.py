@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from arena.policy import Once, PolicyError, Solo, parse
-from human.study.config import PERSON, Condition, Probe, Question, Study
+from human.study.config import PERSON, PRACTICE, Condition, Probe, Question, Study
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,8 @@ def _defects(study: Study) -> Iterator[tuple[str, str]]:
     for condition in study.conditions:
         for text in _condition(condition, study):
             yield f"[[conditions]] {condition.name}", text
+    if PRACTICE in names:
+        yield f"[[conditions]] {PRACTICE}", "name: is what practice is recorded under; give the condition another name"
     seen = [one.name for one in study.seen]
     if len(seen) < 2:
         yield "[[conditions]]", "people meet fewer than two: give two with a fraction below 1 or a policy"

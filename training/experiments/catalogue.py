@@ -3,37 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to train, run under several seeds."""
-
-    name: str
-    title: str
-    """As tables and plots call it."""
-    control: str = ""
-    """A control of the recipe."""
-    sets: tuple[str, ...] = ()
-    """What is given to ``--set`` and, with two dashes in front, as a flag, beside the recipe."""
-    partners: tuple[str, ...] = ()
-    """Agents with whom the senior is tested after training."""
-    trained: bool = True
-    """Else the senior is tested as it was."""
-
-
-@dataclass(frozen=True)
-class Experiment:
-    """A question, and the arms that answer it."""
-
-    question: str
-    arms: tuple[Arm, ...]
-    recipe: str = "tiny"
-    chosen_by: str = ""
-    """A held-out figure: the arm with the best mean is chosen by it, and only that one is tested."""
-    notes: tuple[str, ...] = field(default_factory=tuple)
-    """What a reader must know to read the table."""
+from training.experiments.base import Arm, Experiment
+from training.experiments.jargons import jargons
+from training.experiments.languages import languages
 
 
 def sanity() -> Experiment:
@@ -116,5 +89,5 @@ def transfer() -> Experiment:
 
 
 EXPERIMENTS: dict[str, Callable[[], Experiment]] = {
-    make.__name__: make for make in (sanity, granularity, schedules, sweep, transfer)
+    make.__name__: make for make in (sanity, granularity, schedules, sweep, transfer, jargons, languages)
 }

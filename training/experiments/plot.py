@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from analysis.pictures import curves
+from analysis.pictures import Curve, curves
+from training.experiments.base import Experiment
 from training.experiments.results import curve
 from training.experiments.runner import Cell
 
-PANELS = (
-    ("Jargon, senior alone", "solo:senior", "jargon_rate"),
-    ("Accuracy, senior alone", "solo:senior", "accuracy"),
-    ("Accuracy, team", "team", "accuracy"),
-)
+FILE = "curves"
+STEPS = "updates"
+Panels = dict[str, dict[str, list[Curve]]]
+"""By title and label, a curve for each run."""
 
 
-def draw(done: Sequence[Cell], question: str, titles: Mapping[str, str], out: Path) -> None:
-    """Writes OUT.svg, OUT.png and OUT.csv: held-out figures over updates."""
-    panels = []
-    for title, condition, measure in PANELS:
-        found = {
+def panels_of(done: Sequence[Cell], experiment: Experiment) -> Panels:
+    """Held-out figures over updates."""
+    titles = {arm.title: arm.name for arm in experiment.arms}
+    return {
+        one.title: {
             label: [
-                curve(cell.folder, condition, measure) for cell in done if cell.arm.name == arm and cell.arm.trained
+                curve(cell.folder, one.condition, one.measure, cell.arm, experiment.look)
+                for cell in done
+                if cell.arm.name == arm and cell.arm.trained
             ]
-            for arm, label in titles.items()
+            for label, arm in (one.lines or titles).items()
+            if arm in titles.values()
         }
-        panels.append((title, {label: runs for label, runs in found.items() if runs}))
-    if any(found for _, found in panels):
-        curves(out.name, question, "Held-out problems.", panels, label="updates").write(out.parent)
+        for one in experiment.panels
+    }
+
+
+def draw(panels: Panels, experiment: Experiment, folder: Path) -> None:
+    """Writes curves.svg, .png and .csv."""
+    some = [(title, {label: runs for label, runs in found.items() if runs}) for title, found in panels.items()]
+    if some := [(title, found) for title, found in some if found]:
+        curves(FILE, experiment.question, "Held-out problems.", some, label=STEPS).write(folder)

@@ -19,7 +19,8 @@ from typing import Any
 from analysis import statistics
 from arena.lines import read_lines
 from training.evaluate import CHOOSING
-from training.experiments.catalogue import Experiment
+from training.experiments.base import Arm, Column, Experiment, Look
+from training.experiments.looked import looked
 from training.experiments.runner import Cell
 
 MEASURES = ("accuracy", "jargon_rate", "tokens_per_episode", "cut_off")
@@ -36,29 +37,68 @@ class Row:
     measure: str
     value: float
     episodes: int
+    made: str
+    """A digest of the run's configuration, but for its seed."""
 
 
-def rows(done: Iterable[Cell], tests: Mapping[Cell, Sequence[Path]] | None = None) -> list[Row]:
-    """All figures of finished runs: of the last held-out evaluation, of test, and of these tests with partners."""
+def rows(
+    done: Iterable[Cell], tests: Mapping[Cell, Sequence[Path]] | None = None, look: Look | None = None
+) -> list[Row]:
+    """All figures of finished runs: of the last held-out evaluation, of test, and of these tests of the senior; with a
+    look, what it finds there too, and the first held-out evaluation, before any step."""
     out: list[Row] = []
     for cell in done:
         summary = json.loads((cell.folder / "summary.json").read_bytes()) if cell.arm.trained else {}
+        if summary and look:
+            out += _rows(cell, "first", _first(cell.folder))
         for split in ("held_out", "test"):
             out += _rows(cell, split, summary.get(split) or {})
         for place in (tests or {}).get(cell, ()):
             out += _rows(cell, place.name, json.loads((place / "summary.json").read_bytes())["conditions"])
+        if look:
+            out += _looked_rows(cell, look, (tests or {}).get(cell, ()))
     return out
+
+
+def _first(folder: Path) -> dict[str, Any]:
+    """The held-out tables before the first step."""
+    for _, line in read_lines(folder / "metrics.jsonl"):
+        return line.get("held_out") or {}
+    return {}
+
+
+def _looked_rows(cell: Cell, look: Look, tests: Sequence[Path]) -> Iterator[Row]:
+    held_out = looked(cell.folder / "validation", cell.arm, look)
+    steps = sorted({step for step, _ in held_out})
+    places = [("test", cell.folder / "test"), *((place.name, place) for place in tests)]
+    tables = [("first", held_out, steps[:1]), ("held_out", held_out, steps[-1:])]
+    tables += [
+        (split, found := looked(place, cell.arm, look), sorted({s for s, _ in found})) for split, place in places
+    ]
+    for split, found, of in tables:
+        for (step, condition), (figures, episodes) in found.items():
+            if step in of:
+                for measure, value in figures.items():
+                    yield Row(cell.arm.name, cell.seed, split, condition, measure, value, episodes, cell.made)
 
 
 def _rows(cell: Cell, split: str, tables: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
     for condition, table in tables.items():
         for measure in MEASURES:
             if measure in table:
-                yield Row(cell.arm.name, cell.seed, split, condition, measure, table[measure], table["episodes"])
+                yield Row(
+                    cell.arm.name, cell.seed, split, condition, measure, table[measure], table["episodes"], cell.made
+                )
 
 
-def curve(folder: Path, condition: str, measure: str) -> tuple[list[int], list[float]]:
-    """(steps, values) of a held-out figure over a run."""
+def curve(
+    folder: Path, condition: str, measure: str, arm: Arm | None = None, look: Look | None = None
+) -> tuple[list[int], list[float]]:
+    """(steps, values) of a held-out figure over a run: of its metrics, or what a look at its episodes finds."""
+    if arm and look and measure not in MEASURES:
+        found = looked(folder / "validation", arm, look)
+        every = sorted(step for step, of in found if of == condition and measure in found[step, of].figures)
+        return every, [found[step, condition].figures[measure] for step in every]
     steps, values = [], []
     for _, line in read_lines(folder / "metrics.jsonl"):
         table = (line.get("held_out") or {}).get(condition)
@@ -108,6 +148,36 @@ def table(found: Sequence[Row], experiment: Experiment) -> list[list[str]]:
     return out
 
 
+def by_arm(found: Sequence[Row], arms: Sequence[Arm], columns: Sequence[Column]) -> list[list[str]]:
+    """A row for each arm that has figures, a column for each of these: the mean over seeds and its interval. Titles
+    come first."""
+    out = [["arm", "seeds", *(column.title for column in columns)]]
+    values: dict[tuple[str, ...], list[float]] = {}
+    for row in found:
+        values.setdefault((row.arm, row.split, row.condition, row.measure), []).append(row.value)
+    for arm in arms:
+        cells = [values.get((arm.name, one.split, one.condition, one.measure), []) for one in columns]
+        if any(cells):
+            out.append([arm.title, str(max(map(len, cells))), *(_cell(cell) for cell in cells)])
+    return out
+
+
+def _cell(values: Sequence[float]) -> str:
+    if not values:
+        return "-"
+    middle, low, high = over_seeds(values)
+    return f"{middle:.2f}" if math.isnan(low) else f"{middle:.2f} [{low:.2f}, {high:.2f}]"
+
+
+def tables(found: Sequence[Row], experiment: Experiment) -> str:
+    """The experiment's tables in Markdown, each below its title; one of all figures where it names none."""
+    if not experiment.tables:
+        return markdown(table(found, experiment))
+    return "\n".join(
+        f"{one.title}\n\n{markdown(by_arm(found, experiment.arms, one.columns))}" for one in experiment.tables
+    )
+
+
 def markdown(lines: Sequence[Sequence[str]]) -> str:
     """A table of texts in Markdown."""
     head, *rest = lines
@@ -120,7 +190,5 @@ def as_csv(found: Sequence[Row]) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(Row.__dataclass_fields__)
-    writer.writerows(
-        [row.arm, row.seed, row.split, row.condition, row.measure, row.value, row.episodes] for row in found
-    )
+    writer.writerows(vars(row).values() for row in found)
     return text.getvalue()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import shlex
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,15 +18,14 @@ from typing import Any
 
 import tomli_w
 
-from arena.command import UserError, fail
+from arena.command import fail
 from arena.lines import replace_file
 from arena.store import differing, read_config
 from arena.terminal import say
 from training.config import TrainConfig, saved
 from training.evaluate import team_policy
-from training.experiments.catalogue import Arm, Experiment
-from training.run import configured
-from training.settle import settled
+from training.experiments.base import Arm, Experiment
+from training.experiments.options import check_options, config_of, words_of
 from training.show import duration
 
 
@@ -44,6 +46,11 @@ class Cell:
         return f"{self.arm.name}, seed {self.seed}"
 
     @property
+    def made(self) -> str:
+        """A digest of the configuration, but for its seed: cells of one arm have one."""
+        return hashlib.blake2b(json.dumps({**saved(self.config), "seed": 0}).encode(), digest_size=8).hexdigest()
+
+    @property
     def done(self) -> bool:
         """There is something to report."""
         return any(self.folder.glob("summary.json" if self.arm.trained else "test-*/summary.json"))
@@ -59,38 +66,28 @@ class Work:
     done: bool
 
 
-def cells(experiment: Experiment, seeds: int, out: Path, more: Sequence[str] = ()) -> list[Cell]:
+def cells(experiment: Experiment, seeds: Iterable[int], out: Path, more: Sequence[str] = ()) -> list[Cell]:
     """All cells, seed by seed, so that after the first round there is something of every arm.
 
     All are settled before anything runs: a mistake costs nothing. Raises UserError, also for a cell that was begun with
     another configuration.
     """
+    check_options(experiment, more)
     found = []
-    for seed in range(seeds):
+    for seed in seeds:
         for arm in experiment.arms:
-            words = _words(arm, seed, experiment, more)
-            try:
-                config = settled(configured(words))
-            except UserError as error:
-                fail(f"{arm.name}: {error}")
+            words = [*words_of(arm, experiment, more), "--seed", str(seed)]
+            config = config_of(arm, words)
             folder = out / arm.name / f"seed-{seed}"
-            if (folder / "config.toml").is_file() and (unlike := list(differing(read_config(folder), saved(config)))):
-                fail(f"--out {folder}: was made otherwise: {'; '.join(unlike[:3])}; choose another --out")
+            if (folder / "config.toml").is_file():
+                _check_same(folder, read_config(folder), saved(config))
             found.append(Cell(arm, seed, folder, tuple(words), config))
     return found
 
 
-def _words(arm: Arm, seed: int, experiment: Experiment, more: Sequence[str]) -> list[str]:
-    """What the training run of a cell is told. Raises UserError for what would make two cells the same."""
-    own = {one.removeprefix("--").partition("=")[0] for one in arm.sets}
-    for given in more:
-        if (field := given.removeprefix("--").partition("=")[0]) in own | {"seed"}:
-            fail(f"--set {given}: {arm.name if field in own else 'every cell'} has a {field} of its own")
-    words = ["--recipe", experiment.recipe, "--seed", str(seed)]
-    words += ["--control", arm.control] if arm.control else []
-    for given in (*arm.sets, *more):
-        words += [given] if given.startswith("--") else ["--set", given]
-    return words + (["--set", "evaluation.test=0"] if experiment.chosen_by else [])
+def _check_same(folder: Path, before: dict[str, Any], now: dict[str, Any]) -> None:
+    if unlike := list(differing(before, now)):
+        fail(f"--out {folder}: was made otherwise: {'; '.join(unlike[:3])}; choose another --out")
 
 
 def training_of(cell: Cell) -> Work:
@@ -101,27 +98,52 @@ def training_of(cell: Cell) -> Work:
 
 
 def trials_of(cell: Cell, partners: Sequence[str], episodes: int) -> Iterator[Work]:
-    """The tests of a cell's senior with partners; the senior alone and the partner alone beside it."""
-    for partner in partners:
-        folder = cell.folder / f"test-{partner}"
+    """The tests of a cell's senior, as commands of `arena.run`: with partners, the senior alone and the partner alone
+    beside it; and the senior alone, asked for each language of its arm."""
+    asked = {f"test-{partner}": _test_of(cell, partner) for partner in partners}
+    asked |= {f"told-{language}": _test_of(cell, told=language) for language in cell.arm.told}
+    for name, table in asked.items():
+        folder = cell.folder / name
         folder.parent.mkdir(parents=True, exist_ok=True)
-        replace_file(folder.with_suffix(".toml"), tomli_w.dumps(_test_of(cell, partner)).encode())
-        words = [sys.executable, "-m", "arena.run", "--config", str(folder.with_suffix(".toml")), "--baselines"]
+        if folder.with_suffix(".toml").is_file():
+            before = tomllib.loads(folder.with_suffix(".toml").read_text(encoding="utf-8"))
+            _check_same(folder, _but_for_weights(cell, before), _but_for_weights(cell, table))
+        replace_file(folder.with_suffix(".toml"), tomli_w.dumps(table).encode())
+        words = ["--config", str(folder.with_suffix(".toml"))]
         words += ["--episodes", str(episodes), "--show", "0", "--out", str(folder)]
+        words += ["--baselines"] if ":" in table["pair"] else []
         words += ["--resume"] if (folder / "config.toml").is_file() else []
         done = (folder / "summary.json").is_file() and read_config(folder).get("episodes") == episodes
         yield Work(f"{cell.name}, {folder.name}", folder, words, done)
 
 
-def _test_of(cell: Cell, partner: str) -> dict[str, Any]:
+def _but_for_weights(cell: Cell, table: dict[str, Any]) -> dict[str, Any]:
+    """What is played, without the place of a trained senior's weights: the whole folder may have been moved."""
+    agents = {name: dict(one) for name, one in table["agents"].items()}
+    if cell.arm.trained:
+        for key in ("address", "adapter"):
+            agents.get(cell.config.senior, {}).pop(key, None)
+    return {**table, "agents": agents}
+
+
+def in_one(cell: Cell, trials: Sequence[Work]) -> Work:
+    """The tests of a cell that are to be done, in one process."""
+    left = [one for one in trials if not one.done]
+    words = [sys.executable, "-m", "training.experiments.together", *(shlex.join(one.words) for one in left)]
+    name = ", ".join(one.folder.name for one in left)
+    return Work(f"{cell.name}, {name}", trials[-1].folder, words, not left)
+
+
+def _test_of(cell: Cell, partner: str = "", told: str = "") -> dict[str, Any]:
     """What is played: the cell's own task, length and policy, on test problems, by its senior with the last weights."""
     config, tables = cell.config, saved(cell.config)["agents"]
     name = config.senior
     senior, last = dict(tables[name]), str(cell.folder.resolve() / "checkpoints" / "last")
     if cell.arm.trained:
         senior |= {"adapter": last} if config.lora.rank or senior.get("adapter") else {"address": f"hf:{last}"}
+    senior |= {"language": told} if told else {}
     return {
-        "pair": f"{name}:{partner}",
+        "pair": f"{name}:{partner}" if partner else name,
         "task": config.task,
         "split": "test",
         "handoff": str(team_policy(config)),

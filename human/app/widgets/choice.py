@@ -7,6 +7,8 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.geometry import Region
+from textual.message import Message
 from textual.widget import Widget
 
 from human.messages import Question
@@ -20,6 +22,9 @@ class Choice(Widget, can_focus=True):
         Binding("down", "move(1)", show=False),
         Binding("backspace,delete", "clear", show=False),
     ]
+
+    class Changed(Message):
+        """Another option, or none, is chosen."""
 
     def __init__(self, question: Question, shown: tuple[str, ...]):
         """``shown`` are the options, fit to be drawn."""
@@ -52,4 +57,17 @@ class Choice(Widget, can_focus=True):
 
     def _choose(self, at: int | None) -> None:
         self._at = at
+        self.post_message(self.Changed())
         self.refresh()
+        self.call_after_refresh(self._show)
+
+    def _show(self) -> None:
+        """Scrolls what is chosen into sight: whoever goes on must have seen it."""
+        if self._at is None or not isinstance(self.parent, Widget):
+            return
+        rows = [
+            len(Text(f"( ) {number}. {option}").wrap(self.app.console, max(1, self.content_size.width)))
+            for number, option in enumerate(self._shown[: self._at + 1], start=1)
+        ]
+        top = self.virtual_region.y + sum(rows[:-1])
+        self.parent.scroll_to_region(Region(0, top, 1, rows[-1]), animate=False)

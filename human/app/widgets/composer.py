@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -11,17 +12,17 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from agents.plain import cleaned
-from human.app.keys import BREAK, SEND
+from human.app.keys import BREAK
 from human.messages import TEXT
 
 
 class Composer(TextArea):
     """Enter sends; what is sent stays until whoever asked for it has taken it away."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("f6", "app.undo", show=False)]
-
-    class Sent(Message):
-        """Enter was pressed."""
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "app.send", "Send", key_display="enter"),
+        Binding("f6", "app.undo", "Undo", key_display="F6"),  # else it selects a line
+    ]
 
     class Emptied(Message):
         """Undo was pressed, and there is nothing here to undo."""
@@ -38,15 +39,19 @@ class Composer(TextArea):
     @dataclass
     class Pasted(Message):
         characters: int
+        left_out: int
+        """... of these."""
 
-    def __init__(self) -> None:
+    def __init__(self, acts: Mapping[str, Callable[[], None]]) -> None:
+        """``acts``: what keys do at once that are about what is typed; as bindings they would see later keys, too."""
         super().__init__(id="composer", highlight_cursor_line=False, compact=False)
+        self._acts = acts
         self.cursor_blink = False  # a steady cursor costs nothing while nobody types
 
     def _on_key(self, event: events.Key) -> None:  # type: ignore[override]
         """Comes before the one that inserts keys, and keeps it from these."""
-        if event.key in SEND:
-            self.post_message(self.Sent())
+        if event.key in self._acts:
+            self._acts[event.key]()
         elif event.key in BREAK:
             self.insert("\n")
         else:
@@ -58,14 +63,19 @@ class Composer(TextArea):
         """No more than can be sent, and nothing that acts on a terminal."""
         event.stop()
         event.prevent_default()
-        text = cleaned(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        self.post_message(self.Pasted(len(text)))
-        self.replace(text[: TEXT + 1], *self.selection, maintain_selection_offset=False)
+        self.paste(event.text)
+
+    def paste(self, text: str) -> None:
+        """Takes in what was pasted."""
+        text = cleaned(text.replace("\r\n", "\n").replace("\r", "\n"))
+        taken = text[: TEXT + 1]  # one more than can be sent, so that it is seen to be too long
+        self.post_message(self.Pasted(len(text), len(text) - len(taken)))
+        self.replace(taken, *self.selection, maintain_selection_offset=False)
 
     def action_undo(self) -> None:
-        if self.text:
-            super().action_undo()
-        else:
+        before = self.text
+        super().action_undo()
+        if not before and not self.text:
             self.post_message(self.Emptied())
 
     def action_copy(self) -> None:

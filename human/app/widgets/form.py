@@ -14,18 +14,22 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Button, Static
 
+from agents.plain import inline
 from human.app.paint import Look
 from human.app.widgets.choice import Choice
 from human.app.widgets.line import Line
 from human.app.widgets.scale import Scale
 from human.messages import Page, Question
 
+UNSENT = 400
+"""Characters of what was not sent that are shown."""
+
 
 class Form(VerticalScroll, can_focus=False):
     """Enter goes from one question to the next, and from the last one on."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("enter", "next", "Go on", priority=True),
+        Binding("enter", "next", "Go on", key_display="enter", priority=True),
         Binding("pageup", "scroll_by(-1)", show=False),
         Binding("pagedown", "scroll_by(1)", show=False),
     ]
@@ -37,14 +41,19 @@ class Form(VerticalScroll, can_focus=False):
         page: Page
         answers: dict[str, Any]
 
-    def __init__(self, page: Page, look: Look):
+    def __init__(self, page: Page, look: Look, unsent: str = ""):
+        """``unsent`` is what stood in the input when the page came: it is shown, as nobody sent it."""
         super().__init__()
-        self.page, self._look = page, look
+        self.page, self._look, self._unsent = page, look, unsent
         self._fields: list[tuple[Question, Widget]] = []
 
     def compose(self) -> ComposeResult:
         if self.page.title:
             yield Static(Text(self._look.shown(self.page.title), "bold"), classes="title", markup=False)
+        if self._unsent.strip():
+            unsent = inline(self._unsent)
+            said = f"Typed and not sent: {unsent[:UNSENT]}{' ...' if len(unsent) > UNSENT else ''}"
+            yield Static(Text(self._look.shown(said), "italic"), classes="paragraph", markup=False)
         for paragraph in self.page.text:
             yield Static(Text(self._look.shown(paragraph)), classes="paragraph", markup=False)
         for question in self.page.questions:
@@ -63,6 +72,8 @@ class Form(VerticalScroll, can_focus=False):
 
     def _asked(self, question: Question) -> Text:
         out = Text(self._look.shown(question.text))
+        if question.kind == "choice":
+            out.append(f" (press 1 to {min(9, len(question.options))}, or up and down)", "italic")
         if question.optional:
             out.append(" (may be left out)", "italic")
         if question.id in self.page.wrong:
@@ -81,6 +92,12 @@ class Form(VerticalScroll, can_focus=False):
         first = (wrong or [field for _, field in self._fields] or [self.query_one("#go")])[0]
         self.screen.set_focus(first, scroll_visible=bool(wrong))
 
+    @on(Choice.Changed)
+    @on(Scale.Changed)
+    @on(Line.Changed)
+    def _unsay(self) -> None:
+        self.query_one("#missing").display = False
+
     def action_next(self) -> None:
         fields = [field for _, field in self._fields]
         here = self.screen.focused
@@ -97,8 +114,9 @@ class Form(VerticalScroll, can_focus=False):
         answers: dict[str, Any] = {}
         for question, field in self._fields:
             answer = field.answer if isinstance(field, Line) else getattr(field, "value", None)
-            if answer is None and not question.optional:
-                self.say(f"Not answered yet: {question.text}")
+            unread = isinstance(field, Line) and field.unread
+            if unread or (answer is None and not question.optional):
+                self.say(f"{'Type a number' if unread else 'Not answered yet'}: {question.text}")
                 field.focus()
                 return
             if answer is not None:

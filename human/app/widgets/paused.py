@@ -26,4 +26,4 @@ class Paused(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog"):
             yield Static(self._said, markup=False)
-            yield Static("F5, enter or space goes on; F10 quits.", markup=False)
+            yield Static("The text is hidden meanwhile.\nEnter, space or F5 goes on; F10 quits.", markup=False)

@@ -16,15 +16,15 @@ from human.replay.widgets.page import Page
 class Reading(ModalScreen[None]):
     """Help, or what a researcher says."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,enter,f1", "dismiss", "Close")]
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,f1", "dismiss", "Close")]
 
-    def __init__(self, title: str, text: Text):
+    def __init__(self, title: str, text: Text, footer: str = ""):
         super().__init__()
-        self._title, self._text = title, text
+        self._title, self._text, self._footer = title, text, footer
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="box") as box:
-            box.border_title = self._title
+            box.border_title, box.border_subtitle = self._title, self._footer
             yield Page(id="reading")
 
     def on_mount(self) -> None:

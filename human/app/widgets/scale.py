@@ -7,6 +7,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widget import Widget
 
 from human.messages import Question
@@ -26,6 +27,9 @@ class Scale(Widget, can_focus=True):
         Binding("backspace,delete", "clear", show=False),
     ]
 
+    class Changed(Message):
+        """Another point, or none, is chosen."""
+
     def __init__(self, question: Question, shown: tuple[str, ...]):
         """``shown`` are the words at the ends, fit to be drawn."""
         super().__init__(classes="question")
@@ -43,7 +47,11 @@ class Scale(Widget, can_focus=True):
         else:
             at = "?" if self.value is None else str(self.value)
             out.append(f"{self.low} .. ").append(f"[{at}]", "bold reverse").append(f" .. {self.high}")
-        return out.append(f"  {high}" if high else "")
+        out.append(f"  {high}" if high else "")
+        if self.has_focus and self.value is None:
+            ways = f"press {self.low} to {self.high}" if self.high <= 9 else "left, right, page up, page down"
+            out.append(f"   ({ways})", "italic")
+        return out
 
     def on_key(self, event: events.Key) -> None:
         if event.character and event.character in "0123456789" and self.low <= int(event.character) <= self.high:
@@ -64,4 +72,5 @@ class Scale(Widget, can_focus=True):
 
     def _choose(self, value: int | None) -> None:
         self.value = value
+        self.post_message(self.Changed())
         self.refresh()

@@ -31,7 +31,7 @@ class Page(ScrollView, can_focus=True, inherit_bindings=False):
         super().__init__(id=id, classes=classes)
         self.text = Text()
         self._lines: list[Text] = []
-        self._width = self._head = 0
+        self._width = self._head = self._drawn_head = 0
         self._about: object = None
 
     def show(self, text: Text, about: object, head: int = 0) -> None:
@@ -53,10 +53,19 @@ class Page(ScrollView, can_focus=True, inherit_bindings=False):
             self._wrap()
 
     def _wrap(self) -> None:
-        self._width = width = max(1, self.scrollable_content_region.width)
+        width = max(1, self.scrollable_content_region.width)
+        before, same = self._lines, (width, 0) == (self._width, self._head) == (width, self._drawn_head)
+        self._width, self._drawn_head = width, self._head
         self._lines = list(self.text.wrap(self.app.console, width, overflow="fold"))
         self.virtual_size = Size(width, len(self._lines))
-        self.refresh()
+        if not same:
+            self.refresh()
+            return
+        # A text that grows by a word costs its last line, not the whole part of the screen.
+        both = min(len(before), len(self._lines))
+        first = next((n for n in range(both) if before[n] != self._lines[n]), both)
+        if rows := max(len(before), len(self._lines)) - first:
+            self.refresh_lines(first, rows)
 
     def render_line(self, y: int) -> Strip:
         number, width = y if y < self._head else round(self.scroll_y) + y, self.size.width

@@ -1,0 +1,1 @@
+"""The words of each language; docs/TASKS.md says how another is added."""
