@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import multiprocessing
 import os
 import signal
 import threading
@@ -19,6 +18,8 @@ from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing import resource_tracker
+from multiprocessing.context import ForkServerContext
+from multiprocessing.synchronize import RLock
 from types import TracebackType
 from typing import TYPE_CHECKING, Protocol
 
@@ -154,7 +155,7 @@ class Grader:
             if self._pool is None:
                 from pebble import ProcessPool
 
-                context = multiprocessing.get_context("forkserver")
+                context = _Context()
                 context.set_forkserver_preload(["math_verify"])  # new workers are ready sooner
                 pool = ProcessPool(self.workers, _ANSWERS_A_WORKER, _warm_up, (self.megabytes,), context)
                 try:
@@ -182,6 +183,22 @@ class Grader:
             if self._pool is pool:
                 self._pool = None
         _end(pool)
+
+
+class _Context(ForkServerContext):
+    """A fork server whose locks live as long as the pool that asked for them.
+
+    Pebble drops them before it ends its processes, and one that is just starting then prints that it cannot find its
+    lock.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._locks: list[RLock] = []
+
+    def RLock(self) -> RLock:  # noqa: N802 - multiprocessing's name
+        self._locks.append(super().RLock())
+        return self._locks[-1]
 
 
 @contextmanager

@@ -117,3 +117,15 @@ def test_as_a_command(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--task", "x"], capture_output=True, text=True, cwd=ROOT, timeout=120)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_processes_that_were_still_starting_end_without_a_word() -> None:
+    program = """
+from arena.grading import Grader, Item
+from arena.tasks import load_task
+if __name__ == "__main__":
+    with Grader(workers=8) as grader:
+        print(grader.grade([Item("#### 2/4", "1/2", load_task("arithmetic"))])[0].verdict)
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "correct\n", "")
