@@ -119,13 +119,26 @@ def test_as_a_command(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
-def test_processes_that_were_still_starting_end_without_a_word() -> None:
-    program = """
+def test_processes_that_were_still_starting_end_without_a_word(tmp_path: Path) -> None:
+    """The second waits until the first has answered and the grader ends its processes; only then it looks for locks."""
+    (tmp_path / "script.py").write_text(
+        """
+import os, signal, sys, time
 from arena.grading import Grader, Item
 from arena.tasks import load_task
 if __name__ == "__main__":
-    with Grader(workers=8) as grader:
+    with Grader(seconds=60, workers=2) as grader:
         print(grader.grade([Item("#### 2/4", "1/2", load_task("arithmetic"))])[0].verdict)
+else:
+    try:
+        os.mkdir(sys.argv[1])
+    except FileExistsError:
+        before = signal.signal(signal.SIGTERM, lambda *_: None)
+        signal.sigtimedwait([signal.SIGTERM], 30)
+        signal.signal(signal.SIGTERM, before)
 """
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, timeout=120)
+    )
+    command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "first")]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "correct\n", "")
