@@ -45,6 +45,8 @@ class DecodeConfig:
 
     engine: Literal["torch", "vllm"] = "torch"
     """vllm measures the vLLM engine beside plain vLLM and the torch engine, on other pairs too, on one thread."""
+    compiled: bool = False
+    """With --engine vllm: with compiled graphs (vLLM's enforce_eager=false)."""
     batches: list[int] = field(default_factory=lambda: [152, 32])
     """Batch sizes."""
     threads: list[int] = field(default_factory=lambda: [1, 2])
@@ -232,7 +234,7 @@ def main(config: DecodeConfig) -> None:
     if config.engine == "vllm":
         from benchmarks import decode_vllm
 
-        decode_vllm.main(config.batches, config.rounds, config.waves, config.limit)
+        decode_vllm.main(config.batches, config.rounds, config.waves, config.limit, not config.compiled)
         return
     settings = []
     for threads in config.threads:

@@ -7,9 +7,11 @@ For several pairs and batch sizes, interleaved, at temperature 1 under word:p=0.
 - plain: vLLM itself with the senior alone, its own model class and sampler, without log-probabilities;
 - torch: the torch engine's tandem;
 
-and the share of tandem's time that is spent in the logits processor, and how long the senior's weights take to be
-swapped beside a plain copy of them. The pairs: the embedded one; two random Llamas of equal size; one of them with a
-junior of about a quarter of its size. Random models never end, so that all rows stay full.
+then the share of tandem's time that is spent in the logits processor, what the junior's forward pass takes beside the
+senior's, what a step of tandem takes beyond a solo step and the junior's forward pass (that is what tandem itself
+costs), and how long the senior's weights take to be swapped beside a plain copy of them. The pairs: the embedded one;
+two random Llamas of equal size; one of them with a junior of about a quarter of its size. Random models never end, so
+that all rows stay full.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -63,15 +66,21 @@ def _random(like: LanguageModel, width: int, layers: int, seed: int) -> Language
 class Plain:
     """vLLM alone with one model."""
 
-    def __init__(self, agent: LanguageModel, rows: int, limit: int):
+    def __init__(self, agent: LanguageModel, rows: int, limit: int, eager: bool):
         from vllm import EngineArgs, LLMEngine
 
         from arena.vllm_engine.start import defaults
 
         self._folder = tempfile.TemporaryDirectory()
         agent.model.save_pretrained(self._folder.name)
-        given = {"skip_tokenizer_init": True, "dtype": "float32", "max_model_len": agent.context, "max_num_seqs": rows}
-        arguments = EngineArgs(model=self._folder.name, disable_log_stats=True, **given, **defaults(1 << 30))
+        given: dict[str, Any] = {
+            "skip_tokenizer_init": True,
+            "dtype": "float32",
+            "max_model_len": agent.context,
+            "max_num_seqs": rows,
+        }
+        given |= {**defaults(1 << 30), "enforce_eager": eager}
+        arguments = EngineArgs(model=self._folder.name, disable_log_stats=True, **given)
         self._engine, self._agent, self._limit, self._rows = LLMEngine.from_engine_args(arguments), agent, limit, rows
 
     def play(self, problems: list[Problem], ends: bool) -> int:
@@ -130,16 +139,58 @@ def processor_clock() -> Iterator[list[float]]:
             setattr(TandemProcessor, name, work)
 
 
-def measure(name: str, agents: Mapping[str, LanguageModel], rows: int, rounds: int, waves: int, limit: int) -> None:
+class Forwards:
+    """Seconds in the forward passes of each agent of an engine, and their number."""
+
+    def __init__(self, engine: VLLMEngine):
+        from arena.vllm_engine.model import LOADED
+
+        agents = LOADED[engine.hosts[0]._folder.name]._agents
+        self.seconds, self.steps = [0.0] * len(agents), 0
+        for number, agent in enumerate(agents):
+            agent.forward = self._clocked(number, agent.forward)
+
+    def _clocked(self, number: int, forward: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*given: Any) -> Any:
+            began = time.perf_counter()
+            out = forward(*given)
+            self.seconds[number] += time.perf_counter() - began
+            self.steps += number == 0
+            return out
+
+        return run
+
+    def taken(self) -> tuple[int, list[float]]:
+        """Steps, and seconds of each agent, since this was last asked."""
+        out = self.steps, self.seconds
+        self.steps, self.seconds = 0, [0.0] * len(self.seconds)
+        return out
+
+
+@dataclass
+class Shape:
+    """How much is measured."""
+
+    rows: int
+    rounds: int
+    waves: int
+    limit: int
+    eager: bool
+
+
+def measure(name: str, agents: Mapping[str, LanguageModel], shape: Shape) -> None:
     """Measures one pair at one batch size, and prints it."""
+    rows, rounds, waves, limit = shape.rows, shape.rounds, shape.waves, shape.limit
     ends = name == "embedded"
     problems = [load_task("arithmetic").problems("test")[index] for index in range(rows * waves)]
     team = [Job(problem, 0, parse(POLICY), NAMES) for problem in problems]
     alone = [Job(problem, 0, parse("word:solo"), NAMES[:1]) for problem in problems]
     senior = agents["senior"]
-    both = VLLMEngine(agents, seed=1, limit=limit, batch_size=rows)
-    solo = VLLMEngine({"senior": senior}, seed=1, limit=limit, batch_size=rows)
-    plain = Plain(senior, rows, limit)
+    options = {"enforce_eager": shape.eager}
+    both = VLLMEngine(agents, seed=1, limit=limit, batch_size=rows, options=options)
+    solo = VLLMEngine({"senior": senior}, seed=1, limit=limit, batch_size=rows, options=options)
+    plain = Plain(senior, rows, limit, shape.eager)
+    forwards = {"tandem": Forwards(both), "solo": Forwards(solo)}
 
     def written(engine: Any, jobs: list[Job]) -> int:
         before: int = engine.drawn
@@ -155,23 +206,36 @@ def measure(name: str, agents: Mapping[str, LanguageModel], rows: int, rounds: i
         "torch": lambda: written(torch_engine, team),
     }
     speeds: dict[str, list[float]] = {way: [] for way in ways}
-    shares = []
+    shares, beside, beyond = [], [], []
     for number in range(rounds + 1):
+        steps: dict[str, float] = {}
         for way, work in ways.items():
             with processor_clock() as spent:
                 began = time.perf_counter()
                 tokens = work()
                 seconds = time.perf_counter() - began
+            models: list[float] = []
+            if way in forwards:
+                count, models = forwards[way].taken()
+                steps[way] = seconds / count
+            if way == "tandem":
+                junior = models[1] / count
             if number:  # the first round warms up
                 speeds[way].append(tokens / seconds)
-                shares += [spent[0] / seconds] if way == "tandem" else []
-    print(f"vllm, {name}, batch {rows}")
+            if number and way == "tandem":
+                shares.append(spent[0] / seconds)
+                beside.append(models[1] / models[0])
+        if number:
+            beyond.append((steps["tandem"] - steps["solo"] - junior) / steps["tandem"])
+    print(f"vllm, {name}, batch {rows}, {'eager' if shape.eager else 'compiled'}")
     for way, found in speeds.items():
         print(f"  {way:9}{statistics.median(found):>9,.0f} tokens/s")
     for over in ("solo", "plain", "torch"):
         ratios = [a / b for a, b in zip(speeds["tandem"], speeds[over], strict=True)]
         print(f"  tandem_over_{over:8}{statistics.median(ratios):7.2f}   [{min(ratios):.2f}, {max(ratios):.2f}]")
     print(f"  processor, of the time {statistics.median(shares):7.1%}")
+    print(f"  junior's forward pass over the senior's {statistics.median(beside):.2f}")
+    print(f"  beyond a solo step and the junior's forward pass {statistics.median(beyond):7.1%} of a step")
     _show_swap(both, senior, rounds)
     both.close()
     solo.close()
@@ -194,9 +258,9 @@ def _show_swap(engine: VLLMEngine, senior: LanguageModel, rounds: int) -> None:
     print(f"  swap {swap * 1e3:.1f} ms, copy {copy * 1e3:.1f} ms, ratio {swap / copy:.2f}", flush=True)
 
 
-def main(batches: list[int], rounds: int, waves: int, limit: int) -> None:
+def main(batches: list[int], rounds: int, waves: int, limit: int, eager: bool) -> None:
     """All pairs at all batch sizes."""
     torch.set_num_threads(1)
     for name, agents in pairs().items():
         for rows in batches:
-            measure(name, agents, rows, rounds, waves, limit)
+            measure(name, agents, Shape(rows, rounds, waves, limit, eager))

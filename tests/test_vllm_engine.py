@@ -93,6 +93,7 @@ MODES = [
     {"max_num_batched_tokens": 40},
     {"async_scheduling": True},
     {"async_scheduling": True, "max_num_batched_tokens": 40, "enable_prefix_caching": False},
+    {"enforce_eager": False},
 ]
 
 
@@ -106,8 +107,9 @@ def test_eviction_changes_no_coin_author_or_draw(mode: dict[str, Any], evictions
             assert evictions["had written"] >= 5
 
 
-def test_greedy_episodes_are_the_torch_engines(evictions: Counter[str]) -> None:
-    with vllm(pair(0.0), rows=64, num_gpu_blocks_override=60, block_size=32) as engine:
+@pytest.mark.parametrize("eager", [True, False])
+def test_greedy_episodes_are_the_torch_engines(eager: bool, evictions: Counter[str]) -> None:
+    with vllm(pair(0.0), rows=64, num_gpu_blocks_override=60, block_size=32, enforce_eager=eager) as engine:
         assert_same(engine, jobs_of(500, "word:p=0.5"))
         assert evictions["had written"] >= 50
 
@@ -184,15 +186,16 @@ def test_solo_is_plain_vllm() -> None:
     assert written == [found[number] for number in range(len(episodes))]
 
 
+@pytest.mark.parametrize("eager", [True, False])
 @pytest.mark.parametrize("kinds", [("qwen3", "llama"), ("llama", "gemma")])
-def test_other_architectures_and_three_agents(kinds: tuple[str, str]) -> None:
+def test_other_architectures_and_three_agents(kinds: tuple[str, str], eager: bool) -> None:
     """Each agent by vLLM's own class for its architecture, of any size."""
     agents = {
         "senior": random_agent(kinds[0], "gpt2", head_size=32),
         "junior": random_agent(kinds[1], "gpt2", seed=1, head_size=32),
         "third": random_agent("llama", "gpt2", seed=2, head_size=32),
     }
-    with vllm(agents, limit=40) as engine:
+    with vllm(agents, limit=40, enforce_eager=eager) as engine:
         assert_same(engine, jobs_of(16, "word:p=equal", ("senior", "junior", "third")), limit=40)
 
 
@@ -280,13 +283,14 @@ def random_agent_like_junior() -> LanguageModel:
     return LanguageModel(copy.deepcopy(junior.model), junior.tokenizer, sampling=Sampling())
 
 
-def test_new_weights_are_played_from_then_on() -> None:
+@pytest.mark.parametrize("eager", [True, False])
+def test_new_weights_are_played_from_then_on(eager: bool) -> None:
     """Trained in place: the next episodes are the new weights', no block of the old ones' cache is used again."""
     from agents.language_model import weights_digest
 
     agents = {"senior": embedded("senior"), "junior": random_agent_like_junior()}
     jobs = jobs_of(20, "word:p=0.5")
-    with vllm(agents) as engine:
+    with vllm(agents, enforce_eager=eager) as engine:
         before = {e.id: e.text for e in assert_same(engine, jobs)}
         with torch.no_grad():
             for parameter in agents["junior"].model.parameters():
