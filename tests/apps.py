@@ -20,7 +20,7 @@ from arena.run import main
 from human.app.app import PersonApp
 from human.link import FromLink
 from human.local import LocalRun
-from human.messages import Ask, Numbered, Try
+from human.messages import Ask, Numbered, Problem, Try
 
 Act = Callable[[PersonApp, Pilot[str]], Awaitable[None]]
 SIZES = [(80, 24), (160, 50)]
@@ -30,6 +30,10 @@ def asked(turn: int = 1, **other: Any) -> Ask:
     """A turn of two new words, but for what is named."""
     given = {"unit": "word", "held": 2, "words_left": 9, "opening": True, "unfinished": False, "stuck": False}
     return Ask.model_validate({"turn": turn, "goes_on": bool(other.get("draft")), "on_demand": False, **given, **other})
+
+
+PROBLEM = Problem(id="1", question="How many?", authors=("ann", "bot"), number=2, of=10)
+ASK = asked()
 
 
 class Told:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
+    from tests.asking import Server
     from tests.chromium import Chromium, Tab
     from tests.page_server import PageServer
 
@@ -73,6 +74,15 @@ def page_server() -> Iterator[PageServer]:
     server = PageServer()
     yield server
     server.close()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """A completions endpoint in a process of its own, which answers as it is told."""
+    from tests.asking import Server, serving
+
+    for port in serving("-m", "tests.server"):
+        yield Server(int(port))
 
 
 @pytest.fixture

@@ -20,10 +20,7 @@ from human.messages import (
     Time,
     Writing,
 )
-from tests.apps import Told, asked, calm, drive, seen, shows, turn, until, write
-
-PROBLEM = Problem(id="1", question="How many?", authors=("ann", "bot"), number=2, of=10)
-ASK = asked()
+from tests.apps import ASK, PROBLEM, Told, calm, drive, seen, shows, turn, until, write
 
 
 def stands_still(app: PersonApp) -> None:

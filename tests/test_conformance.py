@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from agents.scripted import Reciting, Scripted
 from agents.units import RULES
 from arena.torch_engine.scheduler import SharedModel
 from tests import mutants_of_models, mutants_of_seats
+from tests.asking import Server
 from tests.models import random_agent
 from tests.mutants import (
     FACTORS,
@@ -42,7 +43,6 @@ from tests.mutants import (
 )
 from tests.mutants_of_models import quick_agent
 from tests.running import ROOT
-from tests.test_endpoint import Server, serving
 
 assert mutants_of_seats, mutants_of_models  # they add to TEXT and MODELS
 SCRIPTS = (
@@ -121,12 +121,6 @@ def test_seats_that_share_a_models_forwards_conform(slots: int, unit: str) -> No
     with ThreadPoolExecutor(1) as thread:
         thread.submit(int).result()  # the turn loop's thread, not the agent's
         assert_conforms(SharedModel(random_agent("llama", "gpt2"), slots, thread), units=(unit,))
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    for port in serving("-m", "tests.server"):
-        yield Server(int(port))
 
 
 @pytest.mark.parametrize(

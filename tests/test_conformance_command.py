@@ -13,8 +13,8 @@ import pytest
 from agents.conformance.runner import CHECKS
 from agents.registry import BUILT_IN
 from agents.units import RULES
+from tests.asking import serving
 from tests.running import ENVIRONMENT, ROOT
-from tests.test_endpoint import serving
 
 
 @pytest.fixture(scope="module")
