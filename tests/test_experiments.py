@@ -19,9 +19,10 @@ from arena.tasks.arithmetic import Arithmetic
 from arena.tasks.arithmetic.solution import solution
 from tests.replaying import episode
 from tests.training_runs import SMALL
-from training.experiments.__main__ import ExperimentConfig, main
+from training.experiments.__main__ import main
 from training.experiments.base import Arm
 from training.experiments.catalogue import EXPERIMENTS
+from training.experiments.config import ExperimentConfig
 from training.experiments.languages import ALONE, shares
 from training.experiments.results import Row, chosen, over_seeds, table
 from training.experiments.results import rows as results_rows

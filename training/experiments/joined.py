@@ -14,8 +14,8 @@ from training.experiments.results import Row
 from training.experiments.runner import Cell
 
 if TYPE_CHECKING:
-    from training.experiments.__main__ import ExperimentConfig
     from training.experiments.base import Experiment
+    from training.experiments.config import ExperimentConfig
 
 RESULTS = "results.csv"
 
