@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import sys
+import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -53,6 +55,16 @@ def _seeds_in(out: Path, arms: Sequence[Arm]) -> set[int]:
     return {int(name) for name in names if name.isdecimal()}
 
 
+def _said(every: Sequence[Cell]) -> Iterator[Cell]:
+    """The runs one by one, and how far they are every ten seconds: their episodes take long to be looked at."""
+    due = time.monotonic() + 10
+    for number, cell in enumerate(every):
+        if time.monotonic() > due:
+            say(f"looked at the episodes of {number} of {len(every)} runs", sys.stderr)
+            due += 10
+        yield cell
+
+
 def report(config: ExperimentConfig, experiment: Experiment, every: Sequence[Cell], elsewhere: Sequence[Row]) -> None:
     """The tests that follow the training, the files, and what is printed: of all that is there already, too."""
     from training.experiments import plot, results
@@ -66,7 +78,8 @@ def report(config: ExperimentConfig, experiment: Experiment, every: Sequence[Cel
     tests = {cell: list(trials_of(cell, partners, config.test)) for cell, partners in tested}
     run_all([in_one(cell, work) for cell, work in tests.items()], config.jobs)
     folders = {cell: [one.folder for one in work] for cell, work in tests.items()}
-    found = sorted([*results.rows(every, folders, experiment.look), *elsewhere], key=lambda row: row.seed)
+    mine = results.rows(_said(every) if experiment.look else every, folders, experiment.look)
+    found = sorted([*mine, *elsewhere], key=lambda row: row.seed)
     tables = results.tables(found, experiment)
     panels = plot.panels_of(every, experiment)
     add_curves(panels, config.join)
