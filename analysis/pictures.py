@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Curve = tuple[Sequence[float], Sequence[float]]
 """x and y of equal length."""
+Runs = Mapping[int, Curve]
+"""By its seed, a curve for each run of an arm."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +140,7 @@ def curves(
     name: str,
     title: str,
     caption: str,
-    panels: Sequence[tuple[str, Mapping[str, Sequence[Curve]]]],
+    panels: Sequence[tuple[str, Mapping[str, Runs]]],
     *,
     label: str,
 ) -> Picture:
@@ -157,15 +159,15 @@ def curves(
     for panel, (heading, found) in zip(axes, panels, strict=True):
         for arm, runs in found.items():
             shown = look(arms.index(arm))
-            for x, y in runs:
+            for x, y in runs.values():
                 panel.plot(x, y, color=shown["color"], linestyle=shown["linestyle"], linewidth=0.6, alpha=0.5)
             if runs:
-                x, y = _middle(runs)
+                x, y = _middle(list(runs.values()))
                 drawn[arm] = panel.plot(x, y, color=shown["color"], linestyle=shown["linestyle"], linewidth=2.2)[0]
         panel.set_title(fill(heading, 40), fontsize="medium")
         panel.set_xlabel(label)
         panel.set_ylim(-0.02, 1.02)
-        if all(float(x).is_integer() for runs in found.values() for run, _ in runs for x in run):
+        if all(float(x).is_integer() for runs in found.values() for run, _ in runs.values() for x in run):
             panel.xaxis.get_major_locator().set_params(integer=True)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
@@ -177,7 +179,7 @@ def curves(
         frameon=False,
         fontsize="small",
     )
-    data = pd.DataFrame(_points(panels), columns=["panel", "arm", "run", label, "value"])
+    data = pd.DataFrame(_points(panels), columns=["panel", "arm", "seed", label, "value"])
     return picture(name, title, caption, figure, data)
 
 
@@ -188,11 +190,11 @@ def _middle(runs: Sequence[Curve]) -> Curve:
     return common, [mean(table[place] for table in tables) for place in common]
 
 
-def _points(panels: Sequence[tuple[str, Mapping[str, Sequence[Curve]]]]) -> Iterator[tuple[Any, ...]]:
+def _points(panels: Sequence[tuple[str, Mapping[str, Runs]]]) -> Iterator[tuple[Any, ...]]:
     for heading, found in panels:
         for arm, runs in found.items():
-            for number, (xs, ys) in enumerate(runs):
-                yield from ((heading, arm, number, x, y) for x, y in zip(xs, ys, strict=True))
+            for seed, (xs, ys) in runs.items():
+                yield from ((heading, arm, seed, x, y) for x, y in zip(xs, ys, strict=True))
 
 
 def matrix(

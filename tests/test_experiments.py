@@ -122,10 +122,9 @@ def test_seeds_that_ran_elsewhere_are_counted_in(
     assert rows == both
     assert [row for row in rows if row["seed"] == "0"] == rows_of(here / "there")
     curves = {name: list(csv.DictReader((here / name / "curves.csv").open())) for name in ("out", "both", "there")}
-    assert {row["run"] for row in curves["out"]} == {"0", "1"}
-    there_first = [row["value"] for row in curves["both"] if row["run"] == "0"]
-    assert there_first == [row["value"] for row in curves["there"]]
-    assert there_first == [row["value"] for row in curves["out"] if row["run"] == "1"]  # from elsewhere: after others
+    assert curves["out"] == curves["both"]
+    assert {row["seed"] for row in curves["out"]} == {"0", "1"}
+    assert [row for row in curves["both"] if row["seed"] == "0"] == curves["there"]
     # The figures of both are enough for others.
     for name in ("out", "there"):
         shutil.rmtree(here / name / "tandem")

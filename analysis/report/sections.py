@@ -152,9 +152,9 @@ def training(arms: Sequence[Arm]) -> Section | None:
     return Section("Training", pictures=(plot,), grids=tuple(_before_after(trained)))
 
 
-def _curves(arm: Arm, condition: str, measure: str) -> list[Curve]:
-    found = [run.held_out(condition, measure) for run in arm.runs]
-    return [(mine["step"].tolist(), mine["value"].tolist()) for mine in found if len(mine)]
+def _curves(arm: Arm, condition: str, measure: str) -> dict[int, Curve]:
+    found = {run.seed: run.held_out(condition, measure) for run in arm.runs}
+    return {seed: (mine["step"].tolist(), mine["value"].tolist()) for seed, mine in found.items() if len(mine)}
 
 
 def _before_after(arms: Sequence[Arm]) -> list[Grid]:

@@ -58,20 +58,20 @@ def add_curves(panels: Panels, folders: Sequence[Path]) -> None:
     for folder in folders:
         if not (folder / f"{FILE}.csv").is_file():
             continue
-        runs: dict[tuple[str, str, str], tuple[list[int], list[float]]] = {}
-        for panel, label, run, step, value in _curves(folder):
-            steps, values = runs.setdefault((panel, label, run), ([], []))
+        runs: dict[tuple[str, str, int], tuple[list[int], list[float]]] = {}
+        for panel, label, seed, step, value in _curves(folder):
+            steps, values = runs.setdefault((panel, label, seed), ([], []))
             steps.append(step)
             values.append(value)
-        for (panel, label, _), found in runs.items():
+        for (panel, label, seed), found in runs.items():
             if label in panels.get(panel, {}):
-                panels[panel][label].append(found)
+                panels[panel][label][seed] = found
 
 
-def _curves(folder: Path) -> Iterator[tuple[str, str, str, int, float]]:
+def _curves(folder: Path) -> Iterator[tuple[str, str, int, int, float]]:
     for line in _lines(folder, f"{FILE}.csv"):
         try:
-            yield line["panel"], line["arm"], line["run"], int(float(line[STEPS])), float(line["value"])
+            yield line["panel"], line["arm"], int(line["seed"]), int(float(line[STEPS])), float(line["value"])
         except (TypeError, ValueError, KeyError):
             fail(f"--join {folder}: its {FILE}.csv is not one of this version")
 

@@ -12,8 +12,8 @@ from training.experiments.runner import Cell
 
 FILE = "curves"
 STEPS = "updates"
-Panels = dict[str, dict[str, list[Curve]]]
-"""By title and label, a curve for each run."""
+Panels = dict[str, dict[str, dict[int, Curve]]]
+"""By title, label and seed."""
 
 
 def panels_of(done: Sequence[Cell], experiment: Experiment) -> Panels:
@@ -21,11 +21,11 @@ def panels_of(done: Sequence[Cell], experiment: Experiment) -> Panels:
     titles = {arm.title: arm.name for arm in experiment.arms}
     return {
         one.title: {
-            label: [
-                curve(cell.folder, one.condition, one.measure, cell.arm, experiment.look)
+            label: {
+                cell.seed: curve(cell.folder, one.condition, one.measure, cell.arm, experiment.look)
                 for cell in done
                 if cell.arm.name == arm and cell.arm.trained
-            ]
+            }
             for label, arm in (one.lines or titles).items()
             if arm in titles.values()
         }
@@ -35,6 +35,9 @@ def panels_of(done: Sequence[Cell], experiment: Experiment) -> Panels:
 
 def draw(panels: Panels, experiment: Experiment, folder: Path) -> None:
     """Writes curves.svg, .png and .csv."""
-    some = [(title, {label: runs for label, runs in found.items() if runs}) for title, found in panels.items()]
+    some = [
+        (title, {label: dict(sorted(runs.items())) for label, runs in found.items() if runs})
+        for title, found in panels.items()
+    ]
     if some := [(title, found) for title, found in some if found]:
         curves(FILE, experiment.question, "Held-out problems.", some, label=STEPS).write(folder)
