@@ -30,7 +30,7 @@ import torch
 from agents.chance import Chance, episode_key
 from agents.language_model import LanguageModel
 from agents.registry import EMBEDDED, AgentConfig, make_agent
-from arena.command import run_command
+from arena.command import fail, run_command
 from arena.jobs import Job
 from arena.policy import Bernoulli, Situation, parse
 from arena.tasks import Problem, load_task
@@ -231,6 +231,8 @@ def _summed_up(batch: int, threads: int, found: dict[str, list[Measured]]) -> di
 
 def main(config: DecodeConfig) -> None:
     """Prints what was measured."""
+    if config.compiled and config.engine != "vllm":
+        fail("--compiled: it is vLLM that compiles graphs; add --engine vllm")
     if config.engine == "vllm":
         from benchmarks import decode_vllm
 

@@ -8,8 +8,8 @@ For several pairs and batch sizes, interleaved, at temperature 1 under word:p=0.
 - torch: the torch engine's tandem;
 
 then the share of tandem's time that is spent in the logits processor, what the junior's forward pass takes beside the
-senior's, what a step of tandem takes beyond a solo step and the junior's forward pass (that is what tandem itself
-costs), and how long the senior's weights take to be swapped beside a plain copy of them. The pairs: the embedded one;
+senior's (its logits left out), what a step of tandem takes beyond a solo step and the junior's forward pass, and how
+long the senior's weights take to be swapped beside a plain copy of them. The pairs: the embedded one;
 two random Llamas of equal size; one of them with a junior of about a quarter of its size. Random models never end, so
 that all rows stay full.
 """
@@ -209,24 +209,22 @@ def measure(name: str, agents: Mapping[str, LanguageModel], shape: Shape) -> Non
     shares, beside, beyond = [], [], []
     for number in range(rounds + 1):
         steps: dict[str, float] = {}
+        models: dict[str, list[float]] = {}
         for way, work in ways.items():
             with processor_clock() as spent:
                 began = time.perf_counter()
                 tokens = work()
                 seconds = time.perf_counter() - began
-            models: list[float] = []
             if way in forwards:
-                count, models = forwards[way].taken()
-                steps[way] = seconds / count
-            if way == "tandem":
-                junior = models[1] / count
+                count, found = forwards[way].taken()
+                steps[way], models[way] = seconds / count, [one / count for one in found]
             if number:  # the first round warms up
                 speeds[way].append(tokens / seconds)
-            if number and way == "tandem":
-                shares.append(spent[0] / seconds)
-                beside.append(models[1] / models[0])
+                shares += [spent[0] / seconds] if way == "tandem" else []
         if number:
-            beyond.append((steps["tandem"] - steps["solo"] - junior) / steps["tandem"])
+            of_senior, of_junior = models["tandem"]
+            beside.append(of_junior / of_senior)
+            beyond.append((steps["tandem"] - steps["solo"] - of_junior) / steps["tandem"])
     print(f"vllm, {name}, batch {rows}, {'eager' if shape.eager else 'compiled'}")
     for way, found in speeds.items():
         print(f"  {way:9}{statistics.median(found):>9,.0f} tokens/s")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Callable, Iterator
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -18,15 +19,6 @@ from agents.contract import AgentError, Span, Turn, View
 from agents.endpoint import Endpoint
 from agents.units import RULES
 from tests.running import ENVIRONMENT, ROOT
-from tests.server import TALK
-
-T = TypeVar("T")
-KEY = "sk-no-0123456789abcdef"
-STRANGE = (
-    "".join(TALK)
-    + "Zoë a\u0300 ｶ\uff70 e\u0301\u0301 \x00\x7f\ufeff\u202e\ud7ff\ufffd«x» 3,000.5 ไม่ 𝒳 👩‍👩‍👧 \u00a0\u3000。」"
-)
-"""What units are about, and what terminals and encodings trip over."""
 
 
 class Server:
@@ -47,7 +39,7 @@ class Server:
 
     def agent(self, *texts: str, options: dict[str, Any] | None = None, **behave: Any) -> tuple[Endpoint, str]:
         """An endpoint that answers with these texts (without any, the talker answers), and its id in the log."""
-        name = f"t{next(self._ids)}"
+        name = f"{os.getpid()}-{next(self._ids)}"  # not that of another process
         if texts:
             behave["texts"] = json.dumps(texts)
         given = {"retries": 0, "timeout": 10, "turn_timeout": 20, **(options or {})}

@@ -10,7 +10,6 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 
 from human.join import Invitation, JoinedStudy, invitation
-from human.link import FromLink
 from human.messages import (
     Ack,
     Bye,
@@ -23,7 +22,6 @@ from human.messages import (
     ToPerson,
     Try,
     Welcome,
-    Write,
     from_person,
 )
 from tests import apps
@@ -120,12 +118,3 @@ def studying(study: Study, visit: Callable[[JoinedStudy], Awaitable[None]], clie
             await visit(JoinedStudy(at(study.port), client, first_wait=0.02, patience=0.2))
 
     asyncio.run(go())
-
-
-async def hear(link: JoinedStudy, heard: list[FromLink]) -> None:
-    async for message in link.told():
-        heard.append(message)
-
-
-def write_it(turn: int = 1) -> Write:
-    return Write(n=1, turn=turn, text=f"text {turn}")

@@ -85,6 +85,20 @@ def server() -> Iterator[Server]:
         yield Server(int(port))
 
 
+@pytest.fixture(scope="session")
+def served_junior() -> Iterator[str]:
+    """The address of the embedded junior, served by the example."""
+    from tests.asking import serving
+
+    yield from serving("examples/serve_embedded.py", "junior", "--port", "0")
+
+
+@pytest.fixture
+def keys_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The keys of studies that are joined lie in a folder of the test's own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def tab(chromium: Chromium) -> Iterator[Tab]:
     """A page of its own, with storage of its own."""

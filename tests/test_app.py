@@ -1,4 +1,4 @@
-"""The app by its keys, on a small screen and a large one: whole runs, and what it promises."""
+"""The app by its keys, on a small screen and a large one: whole runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the app does with what it is told: pages, refusals, trouble, options."""
+"""What the app shows and sends: pages, refusals, options, what was typed early, help."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from human.link import NotDone
 from human.messages import (
     Answer,
     Bye,
+    End,
     Extend,
     FromResearcher,
     Graded,
@@ -26,7 +27,9 @@ from human.messages import (
     Said,
     Time,
     Try,
+    Undo,
     Welcome,
+    Whole,
     Withdraw,
     Write,
 )
@@ -234,5 +237,79 @@ def test_pausing_is_asked_for_and_not_assumed() -> None:
         assert isinstance(link.sent[-1], Resume)
         link.tell(Time(spent=2.0))
         await shows(app, pilot, "How many?")
+
+    drive(link, act)
+
+
+def test_the_whole_text_replaces_what_was_shown() -> None:
+    link = Told(PROBLEM, Said(author=1, text="so she had"), Whole(turns=((1, "so she"),)))
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await shows(app, pilot, "░so she")
+        assert "had" not in seen(app)
+
+    drive(link, act)
+
+
+def test_what_is_sent_is_what_stood_there_when_enter_was_pressed() -> None:
+    from textual import events
+
+    link = Told(PROBLEM, ASK)
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await turn(app, pilot)
+        for key, character in (("o", "o"), ("enter", "\r"), ("n", "n")):  # as they come when somebody types ahead
+            app.play.composer.post_message(events.Key(key, character))
+        await until(pilot, lambda: app.play.composer.text == "n")
+        assert [message.text for message in link.sent if isinstance(message, Write)] == ["o"]
+
+    drive(link, act)
+
+
+def test_what_was_deleted_comes_back_by_undo_before_what_was_sent() -> None:
+    link = Told(PROBLEM, ASK.model_copy(update={"draft": "sent", "goes_on": True}))
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await turn(app, pilot)
+        await pilot.press(*"ab", "ctrl+u")
+        await until(pilot, lambda: app.play.composer.text == "")
+        await pilot.press("ctrl+z")
+        await until(pilot, lambda: app.play.composer.text == "ab")
+        assert not any(isinstance(message, Undo) for message in link.sent)
+        await pilot.press("f6")
+        await until(pilot, lambda: Undo(n=1, turn=1) in link.sent)
+
+    drive(link, act)
+
+
+def test_a_new_user_is_told_what_to_do_next() -> None:
+    link = Told(PROBLEM.model_copy(update={"form": "#### 12"}), ASK)
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await shows(app, pilot, "Your turn: 2 new words", "Type here, then enter; at the end the answer, as #### 12")
+        await shows(app, pilot, "enter Send", "F2 Finish", "F1 Help")
+        await pilot.press("f3")
+        await shows(app, pilot, "the pen goes on by itself")
+        await pilot.press("f2")
+        await shows(app, pilot, "no answer is marked yet")
+        assert not any(isinstance(message, End) for message in link.sent)
+        await pilot.press(*"####", "space", "7", "f2")
+        await until(pilot, lambda: End(n=1, turn=1, text="#### 7") in link.sent)
+
+    drive(link, act)
+
+
+def test_help_fits_its_box() -> None:
+    link = Told(PROBLEM, ASK)
+
+    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
+        await turn(app, pilot)
+        await pilot.press("f1")
+        await shows(app, pilot, "You and a partner write one solution")
+        await pilot.press("end")
+        await shows(app, pilot, "Escape closes this.")
+        page = app.screen.query_one("#reading")
+        assert page.scrollable_content_region.width == page.virtual_size.width
+        assert not page.show_horizontal_scrollbar
 
     drive(link, act)

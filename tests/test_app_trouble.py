@@ -7,11 +7,9 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from human.app import keys
 from human.app.app import PersonApp
 from human.app.widgets.confirm import Confirm
 from human.messages import (
-    End,
     Graded,
     Leave,
     Note,
@@ -22,9 +20,7 @@ from human.messages import (
     Refused,
     Said,
     Time,
-    Undo,
     Welcome,
-    Whole,
     Write,
     Writing,
 )
@@ -183,115 +179,3 @@ def test_leaving_is_asked_first() -> None:
         await until(pilot, lambda: app._exit)
 
     drive(link, act)
-
-
-def test_the_whole_text_replaces_what_was_shown() -> None:
-    link = Told(PROBLEM, Said(author=1, text="so she had"), Whole(turns=((1, "so she"),)))
-
-    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
-        await shows(app, pilot, "░so she")
-        assert "had" not in seen(app)
-
-    drive(link, act)
-
-
-def test_the_desk_flag(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from arena import audience
-    from arena.command import UserError
-    from arena.config import RunConfig, resolved
-
-    def config(desk: str, pair: str = "bot:human") -> RunConfig:
-        return resolved(RunConfig(pair=pair, agent=["bot=script:a"], desk=desk))  # type: ignore[arg-type]
-
-    assert audience.app_of(config("auto")) is None, "a pipe is never an app"
-    assert audience.app_of(config("line")) is None
-    with pytest.raises(UserError, match="must be a terminal"):
-        audience.app_of(config("app"))
-    with pytest.raises(UserError, match="is a person"):
-        audience.app_of(config("app", "bot:senior"))
-    monkeypatch.setattr(audience, "misfit", lambda: "")
-    assert audience.app_of(config("auto", "bot:senior")) is None
-    monkeypatch.setattr("importlib.metadata.entry_points", lambda **_: [])
-    assert audience.app_of(config("auto")) is None
-    with pytest.raises(UserError, match="no app is installed"):
-        audience.app_of(config("app"))
-
-
-def test_what_is_installed_names_the_app() -> None:
-    import tomllib
-    from importlib import import_module
-
-    project = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]
-    module, _, name = project["entry-points"]["tandem_arena.desks"]["app"].partition(":")
-    assert callable(getattr(import_module(module), name))
-
-
-def test_what_is_sent_is_what_stood_there_when_enter_was_pressed() -> None:
-    from textual import events
-
-    link = Told(PROBLEM, ASK)
-
-    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
-        await turn(app, pilot)
-        for key, character in (("o", "o"), ("enter", "\r"), ("n", "n")):  # as they come when somebody types ahead
-            app.play.composer.post_message(events.Key(key, character))
-        await until(pilot, lambda: app.play.composer.text == "n")
-        assert [message.text for message in link.sent if isinstance(message, Write)] == ["o"]
-
-    drive(link, act)
-
-
-def test_what_was_deleted_comes_back_by_undo_before_what_was_sent() -> None:
-    link = Told(PROBLEM, ASK.model_copy(update={"draft": "sent", "goes_on": True}))
-
-    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
-        await turn(app, pilot)
-        await pilot.press(*"ab", "ctrl+u")
-        await until(pilot, lambda: app.play.composer.text == "")
-        await pilot.press("ctrl+z")
-        await until(pilot, lambda: app.play.composer.text == "ab")
-        assert not any(isinstance(message, Undo) for message in link.sent)
-        await pilot.press("f6")
-        await until(pilot, lambda: Undo(n=1, turn=1) in link.sent)
-
-    drive(link, act)
-
-
-def test_a_new_user_is_told_what_to_do_next() -> None:
-    link = Told(PROBLEM.model_copy(update={"form": "#### 12"}), ASK)
-
-    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
-        await shows(app, pilot, "Your turn: 2 new words", "Type here, then enter; at the end the answer, as #### 12")
-        await shows(app, pilot, "enter Send", "F2 Finish", "F1 Help")
-        await pilot.press("f3")
-        await shows(app, pilot, "the pen goes on by itself")
-        await pilot.press("f2")
-        await shows(app, pilot, "no answer is marked yet")
-        assert not any(isinstance(message, End) for message in link.sent)
-        await pilot.press(*"####", "space", "7", "f2")
-        await until(pilot, lambda: End(n=1, turn=1, text="#### 7") in link.sent)
-
-    drive(link, act)
-
-
-def test_help_fits_its_box() -> None:
-    link = Told(PROBLEM, ASK)
-
-    async def act(app: PersonApp, pilot: Pilot[str]) -> None:
-        await turn(app, pilot)
-        await pilot.press("f1")
-        await shows(app, pilot, "You and a partner write one solution")
-        await pilot.press("end")
-        await shows(app, pilot, "Escape closes this.")
-        page = app.screen.query_one("#reading")
-        assert page.scrollable_content_region.width == page.virtual_size.width
-        assert not page.show_horizontal_scrollbar
-
-    drive(link, act)
-
-
-def test_every_key_is_in_the_manual() -> None:
-    said = (Path(__file__).parents[1] / "docs" / "APP.md").read_text(encoding="utf-8")
-    for key in keys.KEYS:
-        for name in (key.shown, *key.keys.split(",")[1:]):
-            assert f"`{name}`" in said, name

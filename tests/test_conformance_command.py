@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -13,14 +12,7 @@ import pytest
 from agents.conformance.runner import CHECKS
 from agents.registry import BUILT_IN
 from agents.units import RULES
-from tests.asking import serving
 from tests.running import ENVIRONMENT, ROOT
-
-
-@pytest.fixture(scope="module")
-def served_junior() -> Iterator[str]:
-    """The address of the embedded junior behind an endpoint."""
-    yield from serving("examples/serve_embedded.py", "junior", "--port", "0")
 
 
 def command(*words: str) -> subprocess.CompletedProcess[str]:

@@ -1,4 +1,4 @@
-"""Agents behind a completions endpoint, against a real server in a process of its own (`tests.server`)."""
+"""What a turn of an endpoint keeps, and how it ends."""
 
 from __future__ import annotations
 
@@ -16,8 +16,14 @@ from agents.contract import Span, Turn, View
 from agents.endpoint import LONGEST_WORD, Intake, UnopenedError
 from agents.scripted import fit
 from agents.units import RULES
-from tests.asking import STRANGE, Server, ask, first, refusal, turn_of, written
+from tests.asking import Server, ask, first, refusal, turn_of, written
 from tests.server import TALK
+
+STRANGE = (
+    "".join(TALK)
+    + "Zoë a\u0300 ｶ\uff70 e\u0301\u0301 \x00\x7f\ufeff\u202e\ud7ff\ufffd«x» 3,000.5 ไม่ 𝒳 👩‍👩‍👧 \u00a0\u3000。」"
+)
+"""What units are about, and what terminals and encodings trip over."""
 
 
 @pytest.fixture(scope="module")

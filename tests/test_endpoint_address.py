@@ -1,4 +1,4 @@
-"""Where an endpoint is, and its key."""
+"""Where an endpoint is, its key, its options, and what is imported for it."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ import pytest
 
 from agents.endpoint import Endpoint
 from agents.endpoint_client import parse_address, without_credentials
-from tests.asking import KEY, Server, refusal, turn_of, written
+from tests.asking import Server, refusal, turn_of, written
 from tests.running import ROOT
+
+KEY = "sk-no-0123456789abcdef"
 
 
 def test_a_key_goes_where_it_belongs_and_nowhere_else(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:

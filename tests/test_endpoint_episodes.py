@@ -24,13 +24,7 @@ from arena.policy import parse
 from arena.proof import problems_of
 from arena.run import cli
 from arena.tasks import Problem, load_task
-from tests.asking import Server, serving
-
-
-@pytest.fixture(scope="module")
-def served_junior() -> Iterator[str]:
-    """The address of the embedded junior, served by the example."""
-    yield from serving("examples/serve_embedded.py", "junior", "--port", "0")
+from tests.asking import Server
 
 
 @pytest.fixture(scope="module")

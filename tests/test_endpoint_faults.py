@@ -18,8 +18,6 @@ from tests.asking import Server, ask, first, refusal, turn_of, written
 from tests.running import ENVIRONMENT, ROOT
 from tests.server import FAULTS, HOSTILE_EVENTS
 
-# What goes wrong
-
 
 @pytest.mark.parametrize(
     ("fault", "said"),

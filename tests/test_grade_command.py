@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
@@ -119,11 +120,12 @@ def test_as_a_command(tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.skipif(not hasattr(signal, "sigtimedwait"), reason="waits for a signal, which this system cannot")
 def test_processes_that_were_still_starting_end_without_a_word(tmp_path: Path) -> None:
     """The second waits until the first has answered and the grader ends its processes; only then it looks for locks."""
     (tmp_path / "script.py").write_text(
         """
-import os, signal, sys, time
+import os, signal, sys
 from arena.grading import Grader, Item
 from arena.tasks import load_task
 if __name__ == "__main__":
@@ -136,9 +138,11 @@ else:
         before = signal.signal(signal.SIGTERM, lambda *_: None)
         signal.sigtimedwait([signal.SIGTERM], 30)
         signal.signal(signal.SIGTERM, before)
+        open(sys.argv[1] + ".late", "w").close()
 """
     )
     command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path / "first")]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120)
     assert (done.returncode, done.stdout, done.stderr) == (0, "correct\n", "")
+    assert (tmp_path / "first.late").exists(), "the second was not there yet when it was told to end"

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import stat
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import serve
 
+from arena.command import UserError
 from human.app.__main__ import cli
 from human.app.app import PersonApp
 from human.clock import Clock
@@ -26,13 +28,17 @@ from human.messages import (
     Over,
     Page,
     Time,
+    ToPerson,
     Welcome,
     Whole,
     Write,
 )
 from tests import apps
 from tests.apps import shows, until, write
-from tests.breaking import LAST, PROBLEM, RATE, Study, asked, at, hear, nothing, studying, write_it
+from tests.breaking import LAST, PROBLEM, RATE, Study, asked, at, nothing, studying
+from tests.typed import typed_at
+
+pytestmark = pytest.mark.usefixtures("keys_folder")
 
 # Links and keys
 
@@ -105,12 +111,41 @@ def test_a_key_is_for_its_owner_alone(tmp_path: Path, monkeypatch: pytest.Monkey
     Keys(invitation("https://a.example/#abc")).write("lost")
 
 
-# A study that breaks connections
+def test_a_link_that_opens_nothing_is_a_mistake(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from human.app.show import join
+
+    async def nobody(link: JoinedStudy) -> AsyncIterator[ToPerson]:
+        yield Bye(name="no_access", text="this link has expired; ask for a new one")
+
+    monkeypatch.setattr(JoinedStudy, "told", nobody)
+    monkeypatch.setattr("human.app.show.run_alone", lambda make: asyncio.run(_headless(make())))
+    monkeypatch.setattr("human.app.show.misfit", lambda: "")
+    link = f"http://127.0.0.1:1/#{'x' * 43}"
+    with pytest.raises(UserError, match=r"^--join: this link has expired; ask for a new one$"):
+        join(link, line=False, dark=True)
+    with typed_at() as (typed, _):
+        monkeypatch.setattr("sys.stdin", typed)
+        assert join(link, line=True, dark=True) == 2
+    assert capsys.readouterr().out.count("this link has expired; ask for a new one") == 1
 
 
-@pytest.fixture(autouse=True)
-def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+async def _headless(app: PersonApp) -> PersonApp:
+    await app.run_async(headless=True)
+    return app
+
+
+# Connections that break
+
+
+async def hear(link: JoinedStudy, heard: list[FromLink]) -> None:
+    async for message in link.told():
+        heard.append(message)
+
+
+def write_it(turn: int = 1) -> Write:
+    return Write(n=1, turn=turn, text=f"text {turn}")
 
 
 @pytest.mark.parametrize("then", ["before", "after", "drop", "order"])

@@ -1,4 +1,4 @@
-"""A person in a plain terminal: whole episodes typed through pipes, and what the seat and the desk promise."""
+"""A person whose lines lie ready: what becomes of them, and what is shown."""
 
 from __future__ import annotations
 

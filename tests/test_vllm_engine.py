@@ -99,7 +99,8 @@ MODES = [
 
 @pytest.mark.parametrize("mode", MODES, ids=str)
 def test_eviction_changes_no_coin_author_or_draw(mode: dict[str, Any], evictions: Counter[str]) -> None:
-    """Under every unit rule; prompts are read in pieces, prefixes kept or not, steps planned ahead or not."""
+    """Under every unit rule; prompts are read in pieces, prefixes kept or not, steps planned ahead or not, graphs
+    compiled."""
     with vllm(pair(), **SCARCE, **mode) as engine:
         for unit in RULES:
             evictions.clear()
@@ -187,16 +188,29 @@ def test_solo_is_plain_vllm() -> None:
 
 
 @pytest.mark.parametrize("eager", [True, False])
-@pytest.mark.parametrize("kinds", [("qwen3", "llama"), ("llama", "gemma")])
-def test_other_architectures_and_three_agents(kinds: tuple[str, str], eager: bool) -> None:
+@pytest.mark.parametrize("kinds", [("qwen3", "llama", "gemma"), ("llama", "gemma", "llama")])
+def test_other_architectures_and_three_agents(kinds: tuple[str, str, str], eager: bool) -> None:
     """Each agent by vLLM's own class for its architecture, of any size."""
     agents = {
         "senior": random_agent(kinds[0], "gpt2", head_size=32),
         "junior": random_agent(kinds[1], "gpt2", seed=1, head_size=32),
-        "third": random_agent("llama", "gpt2", seed=2, head_size=32),
+        "third": random_agent(kinds[2], "gpt2", seed=2, head_size=32),
     }
     with vllm(agents, limit=40, enforce_eager=eager) as engine:
         assert_same(engine, jobs_of(16, "word:p=equal", ("senior", "junior", "third")), limit=40)
+
+
+def test_several_ends_are_one() -> None:
+    """A model may end by a token that its partner writes as text."""
+    senior, junior = embedded("senior"), copy.deepcopy(embedded("junior").model)
+    end = senior.vocabulary.end
+    other = next(token for token, piece in enumerate(senior.vocabulary.pieces) if piece == b".")
+    junior.generation_config.eos_token_id = [other, end]
+    agents = {"senior": senior, "junior": LanguageModel(junior, senior.tokenizer, sampling=Sampling())}
+    assert set(agents["junior"].vocabulary.end_ids) == {end, other}
+    with vllm(agents) as engine:
+        found = assert_same(engine, jobs_of(60, "word:p=0.5"))
+    assert sum("." in episode.text for episode in found) > 5
 
 
 def pairs_apart() -> dict[str, dict[str, LanguageModel]]:
@@ -277,8 +291,6 @@ def test_logits_that_are_not_numbers_fail_their_episode_by_name() -> None:
 
 def random_agent_like_junior() -> LanguageModel:
     """The junior, but in weights of its own."""
-    import copy
-
     junior = embedded("junior")
     return LanguageModel(copy.deepcopy(junior.model), junior.tokenizer, sampling=Sampling())
 

@@ -6,7 +6,7 @@ import io
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO
 
 from agents.chance import Chance
 from agents.contract import Agent, Turn, View
@@ -89,3 +89,18 @@ def typist(terminal: bool = False) -> Iterator[tuple[Callable[[bytes], object], 
         yield lambda data: os.write(here, data), stream
         os.close(here)
         reader_of(stream).thread.join(10)  # it has seen the end, and will not read another file of this number
+
+
+@contextmanager
+def typed_at() -> Iterator[tuple[TextIO, int]]:
+    """A stream, and the file that what is typed is written to.
+
+    Whoever reads the stream has ended afterwards: it would else read the file that gets its number next.
+    """
+    ours, theirs = os.pipe()
+    with os.fdopen(ours) as typed:
+        try:
+            yield typed, theirs
+        finally:
+            os.close(theirs)
+            reader_of(typed).thread.join(10)

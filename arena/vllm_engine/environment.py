@@ -37,6 +37,7 @@ _REFUSED = {
 _SETTINGS = {
     "VLLM_ENABLE_V1_MULTIPROCESSING": "0",  # the engine in this process: weights pass by reference
     "VLLM_CPU_OMP_THREADS_BIND": "nobind",  # else vLLM pins this process, and all that it does later, to some cores
+    "VLLM_DISABLE_COMPILE_CACHE": "1",  # keyed by the agents' temporary folder: it would grow, and never be found again
     "VLLM_LOGGING_LEVEL": "ERROR",
     "VLLM_NO_USAGE_STATS": "1",  # nothing is sent anywhere
     "VLLM_DO_NOT_TRACK": "1",

@@ -61,7 +61,7 @@ def _said(every: Sequence[Cell]) -> Iterator[Cell]:
     for number, cell in enumerate(every):
         if time.monotonic() > due:
             say(f"looked at the episodes of {number} of {len(every)} runs", sys.stderr)
-            due += 10
+            due = time.monotonic() + 10
         yield cell
 
 

@@ -5,16 +5,13 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pytest
 
 from agents.line_desk import reader_of
-from arena.command import UserError
-from human.app.app import PersonApp
 from human.join import JoinedStudy, invitation
 from human.line import LineScreen
 from human.link import NotDone
@@ -53,12 +50,10 @@ from tests.breaking import LAST, PROBLEM, RATE, Study, asked, studying
 from tests.studies import made, study_file
 from tests.test_serve import serving
 from tests.test_session import SHORT
+from tests.typed import typed_at
 from tests.visitors import answer_of
 
-
-@pytest.fixture(autouse=True)
-def _state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+pytestmark = pytest.mark.usefixtures("keys_folder")
 
 
 class Lines(io.StringIO):
@@ -75,21 +70,6 @@ class Lines(io.StringIO):
         return super().write(text)
 
 
-@contextmanager
-def typed_at() -> Iterator[tuple[TextIO, int]]:
-    """A stream, and the file that what is typed is written to.
-
-    Whoever reads the stream has ended afterwards: it would else read the file that gets its number next.
-    """
-    ours, theirs = os.pipe()
-    with os.fdopen(ours) as typed:
-        try:
-            yield typed, theirs
-        finally:
-            os.close(theirs)
-            reader_of(typed).thread.join(10)
-
-
 def read_out(link: Any, reply: Callable[[str], str | None], live: bool = True) -> str:
     """A line screen that is typed at; all that it said."""
 
@@ -103,31 +83,6 @@ def read_out(link: Any, reply: Callable[[str], str | None], live: bool = True) -
             return said.getvalue()
 
     return asyncio.run(go())
-
-
-def test_a_link_that_opens_nothing_is_a_mistake(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    from human.app.show import join
-
-    async def nobody(link: JoinedStudy) -> AsyncIterator[ToPerson]:
-        yield Bye(name="no_access", text="this link has expired; ask for a new one")
-
-    monkeypatch.setattr(JoinedStudy, "told", nobody)
-    monkeypatch.setattr("human.app.show.run_alone", lambda make: asyncio.run(_headless(make())))
-    monkeypatch.setattr("human.app.show.misfit", lambda: "")
-    link = f"http://127.0.0.1:1/#{'x' * 43}"
-    with pytest.raises(UserError, match=r"^--join: this link has expired; ask for a new one$"):
-        join(link, line=False, dark=True)
-    with typed_at() as (typed, _):
-        monkeypatch.setattr("sys.stdin", typed)
-        assert join(link, line=True, dark=True) == 2
-    assert capsys.readouterr().out.count("this link has expired; ask for a new one") == 1
-
-
-async def _headless(app: PersonApp) -> PersonApp:
-    await app.run_async(headless=True)
-    return app
 
 
 def script(*pairs: tuple[str, str]) -> Callable[[str], str | None]:
