@@ -9,13 +9,17 @@ import numpy as np
 import torch
 
 from agents.distribution import NEVER, NextEvent
+from agents.vocabulary import Vocabulary
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
+    from agents.distribution import Sampling
     from agents.units import UnitRule
-    from agents.vocabulary import Vocabulary
+
+_SPARSE = 0.5
+"""Where less than this share of the ids can be drawn, the others are left out of all arithmetic."""
 
 
 class Tables:
@@ -27,6 +31,12 @@ class Tables:
     def __init__(self, vocabulary: Vocabulary, device: torch.device):
         self.vocabulary, self._device = vocabulary, device
         self._first: dict[str, int] = {}
+        drawable = np.setdiff1d(np.arange(len(vocabulary)), vocabulary.never)
+        sparse = len(drawable) < _SPARSE * len(vocabulary)
+        self._ids = drawable if sparse else None
+        """[C]: the id of each column, where not every id has one."""
+        self._at = torch.from_numpy(drawable).to(device)
+        self._columns = _only(vocabulary, drawable) if sparse else vocabulary
         size = len(vocabulary)
         self.opens = np.zeros((0, size), dtype=bool)
         """[S, V]: does this token open a unit in this state."""
@@ -34,8 +44,8 @@ class Tables:
         """[S, V]: the state after it."""
         self.forced: NDArray[np.bool_] = np.zeros(0, dtype=bool)
         """[S]: whatever comes opens."""
-        self.boundary = torch.zeros((0, size))
-        """[S, V] on the device: 0 for W and E, else -inf, to be added to log-probabilities."""
+        self.boundary = torch.zeros((0, len(self._columns)))
+        """[S, C] on the device: 0 for W and E, else -inf, to be added to log-probabilities."""
 
     def first(self, rule: UnitRule) -> int:
         """The line of a rule's state 0."""
@@ -45,10 +55,30 @@ class Tables:
             self.opens = np.concatenate([self.opens, table.opens])
             self.next = np.concatenate([self.next, table.next.astype(np.int64) + first])
             self.forced = np.asarray(self.opens.all(axis=1))
-            boundary = torch.zeros(self.opens.shape).masked_fill_(torch.from_numpy(~self.opens), NEVER)
-            boundary[:, self.vocabulary.end] = 0
+            inside = self.opens.copy()
+            inside[:, self.vocabulary.end] = True
+            inside = inside if self._ids is None else inside[:, self._ids]
+            boundary = torch.zeros(inside.shape).masked_fill_(torch.from_numpy(~inside), NEVER)
             self.boundary = boundary.to(self._device)
         return self._first[rule.name]
+
+    def columns(self, logits: Tensor) -> Tensor:
+        """[..., C] of logits [..., V or more]: those of the ids that have columns."""
+        return logits[..., : len(self.vocabulary)] if self._ids is None else logits.index_select(-1, self._at)
+
+    def events(self, columns: Tensor, sampling: Sampling) -> NextEvent:
+        """The distributions over events, by columns [..., C]."""
+        return NextEvent.of(columns, self._columns, sampling)
+
+    def ids(self, columns: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The ids of columns."""
+        return columns if self._ids is None else self._ids[columns]
+
+
+def _only(vocabulary: Vocabulary, ids: NDArray[np.int64]) -> Vocabulary:
+    """The vocabulary of some of the ids, its ends among them."""
+    ends = [vocabulary.end, *vocabulary.end_ids]
+    return Vocabulary([vocabulary.pieces[i] for i in ids], np.searchsorted(ids, ends).tolist())
 
 
 @dataclass(frozen=True)
@@ -97,9 +127,8 @@ def some(event: NextEvent, rows: NDArray[np.int64]) -> NextEvent:
 
 
 def draw(event: NextEvent, tables: Tables, wanted: Wanted) -> Drawn:
-    """Draws the next event of each of R rows."""
+    """Draws the next event of each of R rows, from what `Tables.events` makes of their logits."""
     device = event.drawn.device
-    broken = torch.isnan(event.full[:, 0]).cpu().numpy()
 
     def only(rows: NDArray[np.bool_]) -> tuple[NextEvent, Tensor, Tensor]:
         """The events of some rows, which they are, and W and E in their states."""
@@ -111,23 +140,28 @@ def draw(event: NextEvent, tables: Tables, wanted: Wanted) -> Drawn:
     if wanted.opening.any():
         part, at, boundary = only(wanted.opening)
         logprobs = logprobs.index_copy(0, at, part.opening(boundary).drawn)
-    tokens, chosen = _pick(NextEvent(logprobs, logprobs, event.greedy), wanted.uniforms)
-    broken |= np.isnan(chosen)  # nothing of W and E is possible
+    tokens, chosen = _pick(NextEvent(logprobs, logprobs, event.greedy), tables, wanted.uniforms)
+    broken = np.isnan(chosen)  # the logits are not numbers, or nothing of W and E is possible
     over = wanted.hands & (tables.opens[wanted.lines, tokens] | (tokens == tables.vocabulary.end))
     over_logprobs = np.zeros(len(tokens), dtype=np.float32)
     if over.any():
         part, _, boundary = only(over)
-        over_logprobs[over] = part.over(boundary).float().cpu().numpy()
+        inside = part.drawn + boundary
+        # The logarithm of a sum (`NextEvent.over`) where something is possible. On a CPU it is faster by log_softmax.
+        total = inside.amax(dim=-1) - torch.log_softmax(inside, dim=-1).amax(dim=-1)
+        over_logprobs[over] = total.float().cpu().numpy()
     spares, spare_logprobs = np.full(len(tokens), -1, dtype=np.int64), np.zeros(len(tokens), dtype=np.float32)
     if wanted.spare.any():
         part, _, boundary = only(wanted.spare)
-        found = _pick(part.opening(boundary), wanted.open_uniforms[wanted.spare])
+        found = _pick(part.opening(boundary), tables, wanted.open_uniforms[wanted.spare])
         spares[wanted.spare], spare_logprobs[wanted.spare] = found
     return Drawn(tokens, chosen, over, over_logprobs, spares, spare_logprobs, broken)
 
 
-def _pick(event: NextEvent, uniforms: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The events that uniform numbers pick, and their log-probabilities; [R] each."""
-    tokens = event.draw(torch.from_numpy(uniforms).to(event.drawn.device))
-    chosen = event.drawn.gather(1, tokens.unsqueeze(1)).squeeze(1)
-    return tokens.cpu().numpy(), chosen.float().cpu().numpy()
+def _pick(
+    event: NextEvent, tables: Tables, uniforms: NDArray[np.float64]
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """The ids that uniform numbers pick, and their log-probabilities; [R] each."""
+    columns = event.draw(torch.from_numpy(uniforms).to(event.drawn.device))
+    chosen = event.drawn.gather(1, columns.unsqueeze(1)).squeeze(1)
+    return tables.ids(columns.cpu().numpy()), chosen.float().cpu().numpy()

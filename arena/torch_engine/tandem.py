@@ -159,8 +159,8 @@ class Tandem:
         guesses[: len(mine)] = rows.guess[mine]
         # What lies beyond its context a model cannot swallow, and what is no token of its own (an end) it need not.
         guesses[forward.length[here] + 1 >= self.agents[number].context] = NOTHING
-        agent = self.agents[number]
-        event = NextEvent.of(forward.logits(here, guesses), agent.vocabulary, agent.sampling)
+        tables = self.tables[number]
+        event = tables.events(tables.columns(forward.logits(here, guesses)), self.agents[number].sampling)
         guessed = np.flatnonzero(guesses != NOTHING)
         first = event if not len(guessed) else some(event, np.arange(len(here)))
         came_true, ended = self._advance(number, here, first, guesses)
