@@ -60,7 +60,22 @@ def _random(like: LanguageModel, width: int, layers: int, seed: int) -> Language
     heads = {"num_attention_heads": width // 32, "num_key_value_heads": width // 64, "head_dim": 32}
     more = {"max_position_embeddings": 1024, "eos_token_id": like.vocabulary.end, "tie_word_embeddings": True}
     model = make(config(vocab_size=len(like.vocabulary), **sizes, **heads, **more))
+    _never_end(model, like.vocabulary.end)
     return LanguageModel(model, like.tokenizer)
+
+
+def _never_end(model: Any, end: int) -> None:
+    """Makes the end too unlikely to be drawn.
+
+    In one dimension all tokens are the same positive number, up to the last layer; the end is a large negative one.
+    """
+    with torch.no_grad():
+        tokens = model.get_input_embeddings().weight
+        tokens[:, 0] = tokens.std()
+        tokens[end] = 0
+        tokens[end, 0] = -1000
+        for layer in model.model.layers:
+            layer.self_attn.o_proj.weight[0] = layer.mlp.down_proj.weight[0] = 0
 
 
 class Plain:
@@ -194,8 +209,8 @@ def measure(name: str, agents: Mapping[str, LanguageModel], shape: Shape) -> Non
 
     def written(engine: Any, jobs: list[Job]) -> int:
         before: int = engine.drawn
-        for _ in engine.episodes(jobs):
-            pass
+        for episode in engine.episodes(jobs):
+            assert ends or episode.ended == "limit", "a random model ended: its rows would not be full"
         return int(engine.drawn - before)
 
     torch_engine = Tandem(agents, seed=1, limit=limit, rows=rows)

@@ -32,7 +32,7 @@ def vocabulary(ends: Sequence[int]) -> Vocabulary:
         pieces[place] = piece
     for end in ends:
         pieces[end] = b"</s>"
-    return Vocabulary(pieces, ends, [end + 1 for end in ends])
+    return Vocabulary(pieces, ends, [31])
 
 
 def drawn_of(tables: Tables, logits: torch.Tensor, sampling: Sampling, unit: str) -> Drawn:
@@ -86,15 +86,23 @@ def test_the_factor_of_a_unit_that_is_over_is_a_log_of_a_sum() -> None:
     assert np.allclose(drawn.over_logprobs[drawn.over], expected[drawn.over], atol=1e-5)
 
 
-def test_rows_whose_logits_are_not_numbers_are_told() -> None:
-    known = vocabulary((36,))
+@pytest.mark.parametrize("sparse", [True, False])
+@pytest.mark.parametrize("ends", [(36,), (30, 36), (0, 38), (3, 39)])
+@pytest.mark.parametrize("sampling", SAMPLINGS, ids=str)
+def test_rows_whose_logits_are_not_numbers_are_told(
+    sampling: Sampling, ends: tuple[int, ...], sparse: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = vocabulary(ends)
     logits = torch.zeros(ROWS, len(known))
     logits[5] = float("nan")
-    logits[9, 3] = float("inf")
+    logits[9, 5] = float("inf")
     logits[11] = float("-inf")
-    for sampling in SAMPLINGS:
-        broken = drawn_of(Tables(known, CPU), logits, sampling, "word").broken
-        assert np.flatnonzero(broken).tolist() == [5, 9, 11], sampling
+    if not sparse:
+        monkeypatch.setattr(drawing, "_SPARSE", 0.0)
+    drawn = drawn_of(Tables(known, CPU), logits, sampling, "word")
+    assert np.flatnonzero(drawn.broken).tolist() == [5, 9, 11]
+    assert np.isnan(drawn.spare_logprobs[[11]]).all()
+    assert np.isfinite(np.delete(drawn.spare_logprobs, [5, 9, 11])).all()
 
 
 @pytest.mark.parametrize("handoff", ["word:p=0.5", "token:p=0.5", "line:alternate"])
@@ -108,9 +116,13 @@ def test_whole_episodes_are_the_same(handoff: str, monkeypatch: pytest.MonkeyPat
         episodes = Tandem(pair, seed=2, limit=80, rows=12).episodes(jobs)
         return [list(episode.spans) for episode in sorted(episodes, key=lambda episode: episode.id)]
 
+    senior = pair["senior"].vocabulary
+    assert len(senior.never) > len(senior) / 2
     some = spans()
     monkeypatch.setattr(drawing, "_SPARSE", 0.0)
     for ours, theirs in zip(some, spans(), strict=True):
         assert [(span.author, span.token_ids) for span in ours] == [(span.author, span.token_ids) for span in theirs]
         for one, other in zip(ours, theirs, strict=True):
             assert np.allclose(one.logprobs or (), other.logprobs or (), atol=1e-5)
+            assert (one.end_logprob is None) == (other.end_logprob is None)
+            assert one.end_logprob == pytest.approx(other.end_logprob, abs=1e-5)

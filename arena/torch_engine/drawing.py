@@ -63,7 +63,7 @@ class Tables:
         return self._first[rule.name]
 
     def columns(self, logits: Tensor) -> Tensor:
-        """[..., C] of logits [..., V or more]: those of the ids that have columns."""
+        """[..., C] of logits [..., V or more]: those of the ids that have columns; of the others none is looked at."""
         return logits[..., : len(self.vocabulary)] if self._ids is None else logits.index_select(-1, self._at)
 
     def events(self, columns: Tensor, sampling: Sampling) -> NextEvent:
@@ -98,7 +98,7 @@ class Drawn:
     spare_logprobs: NDArray[np.float32]
     """[R]: of that `open` factor."""
     broken: NDArray[np.bool_]
-    """[R]: the logits were not numbers."""
+    """[R]: the logits were not numbers, or nothing that could be drawn was possible. Its log-probability is NaN."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ def draw(event: NextEvent, tables: Tables, wanted: Wanted) -> Drawn:
         part, at, boundary = only(wanted.opening)
         logprobs = logprobs.index_copy(0, at, part.opening(boundary).drawn)
     tokens, chosen = _pick(NextEvent(logprobs, logprobs, event.greedy), tables, wanted.uniforms)
-    broken = np.isnan(chosen)  # the logits are not numbers, or nothing of W and E is possible
+    broken = np.isnan(chosen)
     over = wanted.hands & (tables.opens[wanted.lines, tokens] | (tokens == tables.vocabulary.end))
     over_logprobs = np.zeros(len(tokens), dtype=np.float32)
     if over.any():
@@ -161,7 +161,9 @@ def draw(event: NextEvent, tables: Tables, wanted: Wanted) -> Drawn:
 def _pick(
     event: NextEvent, tables: Tables, uniforms: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """The ids that uniform numbers pick, and their log-probabilities; [R] each."""
+    """The ids that uniform numbers pick, and their log-probabilities, NaN where nothing can be picked; [R] each."""
     columns = event.draw(torch.from_numpy(uniforms).to(event.drawn.device))
     chosen = event.drawn.gather(1, columns.unsqueeze(1)).squeeze(1)
+    # Of logits that are not numbers a column may be picked that is never drawn: an end but the first, say.
+    chosen = chosen.masked_fill(torch.isneginf(chosen), torch.nan)
     return tables.ids(columns.cpu().numpy()), chosen.float().cpu().numpy()

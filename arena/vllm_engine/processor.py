@@ -12,6 +12,7 @@ processes. Logits beyond these say why a row was ended (`arena.vllm_engine.host`
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +22,7 @@ from torch import Tensor
 from vllm.v1.sample.logits_processor import BatchUpdate, LogitsProcessor, MoveDirectionality
 
 from agents.distribution import NEVER
-from arena.torch_engine.drawing import Tables, Wanted, draw
+from arena.torch_engine.drawing import Drawn, Tables, Wanted, draw
 from arena.vllm_engine.host import BROKEN, HANDED
 from arena.vllm_engine.members import ADDITIONAL, read_members
 from arena.vllm_engine.model import LOADED
@@ -56,12 +57,8 @@ class TandemProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
         self._tables = [Tables(member.vocabulary, device) for member in self._members]
         self._end = self._members[0].vocabulary.end
         alike = [(m.end_ids, m.never, m.drawn_by, len(m.pieces)) for m in self._members]
-        kinds = list(dict.fromkeys(alike))
-        self._kinds = [[number for number, other in enumerate(alike) if other == kind] for kind in kinds]
+        self._kinds = [[number for number, other in enumerate(alike) if other == kind] for kind in dict.fromkeys(alike)]
         """Members that draw by the same rules: their rows are drawn together."""
-        self._kind = np.array([*(kinds.index(one) for one in alike), ELSEWHERE])
-        self._place = np.array([self._kinds[kind].index(number) for number, kind in enumerate(self._kind[:-1])])
-        """[members]: each one's place within its kind."""
         size = vllm_config.scheduler_config.max_num_seqs
         self._rows = Rows(size)
         self._chosen = np.zeros(size, dtype=np.int64)
@@ -158,43 +155,56 @@ class TandemProcessor(LogitsProcessor):  # type: ignore[misc, unused-ignore]
     def _draw(
         self, here: NDArray[np.int64], slots: NDArray[np.int64], columns: list[Tensor]
     ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
-        """[R] each: tokens, log-probabilities of their factors, whether an author's unit was over, and of `end`.
-
-        Where another author is next, it draws in the same pass what it would open with: whether it is needed is known
-        only when the present author has drawn, and a pass costs more than some more rows in it.
-        """
+        """[R] each: tokens, log-probabilities of their factors, whether an author's unit was over, and of `end`."""
         rows, count = self._rows, len(here)
+        tokens = np.full(count, ELSEWHERE)  # where an author is not here, whatever came opened a unit of another's
+        logprobs, over_logprobs = np.zeros((2, count), dtype=np.float32)
+        over = np.zeros(count, dtype=bool)
         hands = rows.hands[slots] & ~rows.plain[slots]
-        asked = np.flatnonzero(hands)
-        at = np.concatenate([np.arange(count), asked])
-        author = np.concatenate([rows.author[slots], rows.authors[slots[asked], rows.next[slots[asked]]]])
-        first = np.arange(len(at)) < count
-        opening, hands = rows.opening[slots[at]] | ~first, hands[at] & first
-        tokens = np.full(len(at), ELSEWHERE)  # where an author is not here, whatever came opened a unit of another's
-        logprobs, over_logprobs = np.zeros((2, len(at)), dtype=np.float32)
-        over = np.zeros(len(at), dtype=bool)
-        for kind, numbers in enumerate(self._kinds):
-            mine = np.flatnonzero(self._kind[author] == kind)
+        everybody = np.arange(count)
+        for mine, drawn in self._drawn(everybody, rows.author[slots], here, slots, rows.opening[slots], hands, columns):
+            tokens[mine], logprobs[mine] = drawn.tokens, drawn.logprobs
+            over[mine], over_logprobs[mine] = drawn.over & ~drawn.broken, drawn.over_logprobs
+        if len(opened := np.flatnonzero(over)):
+            following = rows.authors[slots, rows.next[slots]]
+            tokens[opened] = ELSEWHERE
+            yes = np.ones(count, dtype=bool)
+            for mine, drawn in self._drawn(opened, following, here, slots, yes, ~yes, columns):
+                tokens[mine], logprobs[mine] = drawn.tokens, drawn.logprobs
+        return tokens, logprobs, over, over_logprobs
+
+    def _drawn(
+        self,
+        which: NDArray[np.int64],
+        author: NDArray[np.int64],
+        here: NDArray[np.int64],
+        slots: NDArray[np.int64],
+        opening: NDArray[np.bool_],
+        hands: NDArray[np.bool_],
+        columns: list[Tensor],
+    ) -> Iterator[tuple[NDArray[np.int64], Drawn]]:
+        """What authors draw in the rows ``which``, those together that draw alike; within W and E where they open."""
+        rows = self._rows
+        for numbers in self._kinds:
+            several = [which[author[which] == number] for number in numbers]
+            mine = np.concatenate(several)
             if not len(mine):
                 continue
-            whole = torch.cat([columns[number] for number in numbers])
-            which = self._place[author[mine]] * (len(whole) // len(numbers)) + here[at[mine]]
+            parts = [
+                columns[number].index_select(0, torch.from_numpy(here[its]).to(self._device))
+                for number, its in zip(numbers, several, strict=True)
+                if len(its)
+            ]
             member, tables = self._members[numbers[0]], self._tables[numbers[0]]
-            event = tables.events(whole.index_select(0, torch.from_numpy(which).to(self._device)), member.drawn_by)
-            slot = slots[at[mine]]
-            position = rows.start[slot] + rows.written[slot]
-            uniforms = np.where(opening[mine], rows.open_uniform[slot, position], rows.uniform[slot, position])
+            event = tables.events(torch.cat(parts) if len(parts) > 1 else parts[0], member.drawn_by)
+            at = slots[mine]
+            position = rows.start[at] + rows.written[at]
+            uniforms = np.where(opening[mine], rows.open_uniform[at, position], rows.uniform[at, position])
             none = np.zeros(len(mine), dtype=bool)
-            drawn = draw(event, tables, Wanted(rows.line[slot], opening[mine], hands[mine], none, uniforms, uniforms))
+            drawn = draw(event, tables, Wanted(rows.line[at], opening[mine], hands[mine], none, uniforms, uniforms))
             # Everybody's end is said as the first member's.
-            tokens[mine] = np.where(drawn.tokens == member.vocabulary.end, self._end, drawn.tokens)
-            logprobs[mine] = np.where(drawn.broken, np.nan, drawn.logprobs)
-            over[mine], over_logprobs[mine] = drawn.over & ~drawn.broken, drawn.over_logprobs
-        over = over[:count]
-        needed = over[asked]
-        opened = asked[needed]
-        tokens[opened], logprobs[opened] = tokens[count:][needed], logprobs[count:][needed]
-        return tokens[:count], logprobs[:count], over, over_logprobs[:count]
+            drawn.tokens[drawn.tokens == member.vocabulary.end] = self._end
+            yield mine, drawn
 
 
 def _padded(logits: Tensor) -> Tensor:
@@ -204,5 +214,5 @@ def _padded(logits: Tensor) -> Tensor:
     """
     stride = logits.stride(0)
     held = logits.untyped_storage().nbytes() // logits.itemsize - logits.storage_offset()
-    whole = logits.stride(1) == 1 and held >= len(logits) * stride
+    whole = logits.stride(1) == 1 and stride >= logits.shape[1] and held >= len(logits) * stride
     return logits.as_strided((len(logits), stride), (stride, 1)) if whole else logits
