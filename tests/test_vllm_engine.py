@@ -213,6 +213,32 @@ def test_several_ends_are_one() -> None:
     assert sum("." in episode.text for episode in found) > 5
 
 
+def test_not_a_number_is_told_where_several_ends_are_one() -> None:
+    """Whatever token is picked then, also an end that is never drawn by itself: the last one, here."""
+    senior = embedded("senior")
+    end, last = senior.vocabulary.end, max(set(range(len(senior.vocabulary))) - set(senior.vocabulary.never))
+    agents = {}
+    for name in NAMES:
+        model = copy.deepcopy(embedded(name).model)
+        model.generation_config.eos_token_id = [end, last]
+        agents[name] = LanguageModel(model, senior.tokenizer, sampling=Sampling())
+    with torch.no_grad():
+        agents["junior"].model.get_input_embeddings().weight.fill_(float("nan"))
+    with vllm(agents) as engine:
+        found = assert_same(engine, jobs_of(12, "word:p=0.5"))
+    assert all("junior: its logits are not numbers" in str(episode.error) for episode in found)
+
+
+def test_padding_is_found_only_where_it_is() -> None:
+    from arena.vllm_engine.processor import _padded
+
+    padded = torch.arange(24.0).reshape(3, 8)
+    assert _padded(padded[:, :5]).shape == (3, 8)
+    assert _padded(padded[1:, :5]).tolist() == padded[1:].tolist()
+    for other in (padded.t(), padded[:1, :1].t(), padded[:1].expand(3, 8), padded[1:, 2:7]):
+        assert torch.equal(_padded(other)[:, : other.shape[1]], other)
+
+
 def pairs_apart() -> dict[str, dict[str, LanguageModel]]:
     """Agents that cannot share a vLLM."""
     senior, junior = embedded("senior"), embedded("junior")
