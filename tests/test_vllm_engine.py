@@ -403,6 +403,11 @@ def test_a_shorter_view_is_never_a_reason_to_end() -> None:
             list(engine.episodes(jobs_of(4, "word:p=0.5")))
     with vllm(pair(), limit=80, max_model_len=160) as engine:
         assert_same(engine, jobs_of(20, "word:p=0.5"), limit=80)
+    with (
+        vllm(pair(), rows=1, max_model_len=8) as engine,
+        pytest.raises(AgentError, match="max_model_len=8: prompt and"),
+    ):
+        list(engine.episodes(jobs_of(1, "word:p=0.5")))
 
 
 def test_a_full_view_ends_an_episode() -> None:

@@ -29,6 +29,8 @@ HANDED = 2e6
 """A token's logit where another's unit follows, who is not in this vLLM: the row is ended."""
 _MOST_CACHE = 4 << 30
 """Bytes of key-value cache on a CPU at most, unless an option says more."""
+_BLOCK = 256
+"""Tokens of a cache block at most by default: a row takes a whole one, however short it is."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,7 @@ class Host:
             raise AgentError(f"--vllm max_model_len={self.length}: must be from 1 to {context}, what the agents take")
         per_token = sum(cache_bytes(agent.model) for agent in agents.values())
         ours = {"max_model_len": self.length, "max_num_seqs": rows}
-        ours |= defaults(min(_MOST_CACHE, 2 * rows * self.length * per_token))
+        ours |= defaults(min(_MOST_CACHE, 2 * rows * max(self.length, _BLOCK) * per_token))
         dtype = str(next(iter(agents.values())).model.dtype)
         self.engine = start(self._folder.name, self.members[0].folder, dtype, {**ours, **options})
         self._can_rest, self._rests = bool(options.get("enable_sleep_mode")), False
