@@ -248,7 +248,8 @@ def measure(name: str, agents: Mapping[str, LanguageModel], shape: Shape) -> Non
         print(f"  tandem_over_{over:8}{statistics.median(ratios):7.2f}   [{min(ratios):.2f}, {max(ratios):.2f}]")
     print(f"  processor, of the time {statistics.median(shares):7.1%}")
     print(f"  junior's forward pass over the senior's {statistics.median(beside):.2f}")
-    print(f"  beyond a solo step and the junior's forward pass {statistics.median(beyond):7.1%} of a step")
+    if not ends:  # else a solo step has other rows in it
+        print(f"  beyond a solo step and the junior's forward pass {statistics.median(beyond):7.1%} of a step")
     _show_swap(both, senior, rounds)
     both.close()
     solo.close()

@@ -43,7 +43,7 @@ class _Seated:
     here: NDArray[np.int64]
     """[R]: which they are."""
     slots: NDArray[np.int64]
-    """[R]"""
+    """[R]: theirs."""
     outputs: list[Any]
     """[R]: vLLM's own list of each row's output tokens."""
 
